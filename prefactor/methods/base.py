@@ -1,0 +1,110 @@
+"""The contract of a method: a personal reward model over batches of pairs, all users at once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from prefactor.preferences import PairBatch, Responses
+
+
+@dataclass(frozen=True)
+class UserState:
+    """What a method knows of U users after adapting: named tensors with one row per user."""
+
+    tensors: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return next(iter(self.tensors.values())).shape[0]
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def rows(self, index: Tensor) -> "UserState":
+        """The state of some users: (M,) row numbers, or a mask, to M rows."""
+        return UserState({name: tensor[index] for name, tensor in self.tensors.items()})
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Reward differences of N comparisons: mean (N,) in logits, variance (N,) in squared logits."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def attenuated(self) -> Tensor:
+        """(N,) mean / sqrt(1 + pi variance / 8), in logits: MacKay's approximation, VRF Eq. (8)."""
+        return self.mean / torch.sqrt(1 + torch.pi * self.variance / 8)
+
+    def probability(self) -> Tensor:
+        """(N,) P(first preferred), the approximate mean of sigmoid(margin) under the margin's Gaussian."""
+        return torch.sigmoid(self.attenuated())
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model's tensors depend on beside its parameters: the width of its feature view, the seen users."""
+
+    width: int
+    seen_users: int
+
+
+class RewardModel(nn.Module, ABC):
+    """A personal reward model. Rewards are logits, defined up to a constant per (user, prompt).
+
+    A subclass is built from ``(parameters, shape, generator)``, names itself in ``name`` and its frozen dataclass
+    of parameters in ``Parameters``, reads the feature view ``view``, and is listed in ``methods.METHODS``.
+    """
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[Any]]
+    view: ClassVar[str] = "states"
+
+    def __init__(self, settings: Any, shape: Shape) -> None:
+        super().__init__()
+        self.settings = settings
+        self.shape = shape
+
+    @abstractmethod
+    def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
+        """Scalar training loss in nats per pair, over a batch whose ``reference`` mask tells C_u from D_u."""
+
+    @abstractmethod
+    def adapt(self, reference: PairBatch) -> UserState:
+        """The state of every user of the batch, inferred from their reference pairs; a user may have none."""
+
+    @abstractmethod
+    def reward(self, users: UserState, responses: Responses, segment: Tensor) -> Tensor:
+        """(T,) rewards in logits; ``segment`` (T,) says which row of ``users`` judges each response."""
+
+    @abstractmethod
+    def compare(self, users: UserState, pairs: PairBatch) -> Margin:
+        """Mean and variance (N,) of r_u(y+) - r_u(y-); ``pairs.segment`` indexes the rows of ``users``."""
+
+    @abstractmethod
+    def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:
+        """Each response's reward minus the mean over the responses with its segment: the candidates of a request.
+
+        Only differences of rewards mean anything, so this is the reward to show, and its variance the one to quote.
+        """
+
+    def first_step(self, generator: torch.Generator) -> "RewardModel | None":
+        """The model that stage train-basis fits before this one; None for a method of one step."""
+        return None
+
+    def start_from(self, basis: "RewardModel") -> None:
+        """Take over what the first step learnt."""
+        raise TypeError(f"{self.name} has no first step to start from")
+
+    def standardise(self, responses: Responses) -> None:
+        """Set the constants of the input's scale from the training responses, before any training."""
+
+    def finish(self, reference: PairBatch) -> None:
+        """Keep population-level quantities of the seen users, after training."""
+
+    def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Parameter groups for the optimiser."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]

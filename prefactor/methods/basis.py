@@ -1,0 +1,96 @@
+"""Basis rewards phi: hidden state -> R^K, shared by every factorised method."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+MINIMUM_SCALE = 1e-6
+
+
+@dataclass(frozen=True)
+class BasisParameters:
+    """phi's form: ``mlp`` is H -> H/4 -> K with GELU (VRF, section 5), ``linear`` is H -> K.
+
+    ``bases`` is K. ``dropout`` acts on the standardised input. ``standardise`` scales every dimension of the
+    states to mean 0 and variance 1 over the training responses: frozen states need it, fine-tuned ones do not.
+    """
+
+    form: Literal["mlp", "linear"] = "mlp"
+    bases: int = 8
+    dropout: float = 0.0
+    standardise: bool = True
+
+    def __post_init__(self) -> None:
+        if self.bases < 1:
+            raise ValueError(f"bases must be at least 1, got {self.bases}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+
+
+class Standardise(nn.Module):
+    """(h - mean) / scale per dimension, with constants fitted once and saved with the model."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def fit(self, states: Tensor) -> None:
+        """Take the constants from (T, H) states."""
+        self.mean.copy_(states.mean(0))
+        spread = states.std(0) if states.shape[0] > 1 else torch.ones_like(self.scale)
+        self.scale.copy_(torch.where(spread > MINIMUM_SCALE, spread, torch.ones_like(spread)))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(..., H) -> (..., H)."""
+        return (states - self.mean) / self.scale
+
+
+class Dropout(nn.Module):
+    """Dropout whose noise comes from an explicit generator, so that a run is a function of its seed."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.generator: torch.Generator | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Same shape; the identity at evaluation."""
+        if not self.training or self.rate == 0:
+            return values
+        keep = torch.rand(values.shape, generator=self.generator, device=values.device) >= self.rate
+        return values * keep / (1 - self.rate)
+
+
+class Basis(nn.Module):
+    """phi(h): K basis rewards in logits, each defined up to a constant."""
+
+    def __init__(self, parameters: BasisParameters, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.dropout = Dropout(parameters.dropout)
+        hidden = max(width // 4, 1)
+        self.layers = (
+            nn.Linear(width, parameters.bases)
+            if parameters.form == "linear"
+            else nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, parameters.bases))
+        )
+        initialise(self.layers, generator)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(T, H) -> (T, K)."""
+        return self.layers(self.dropout(states))
+
+
+def initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw linear layers from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own rule, with an explicit generator."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5
+            with torch.no_grad():
+                for tensor in (layer.weight, layer.bias):
+                    tensor.uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,73 @@
+"""Factorised rewards r_u = w_u . phi(h) (VRF Eq. 3): what BT, LoRe and VRF share."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from prefactor.methods.base import Margin, RewardModel, Shape, UserState
+from prefactor.methods.basis import Basis, BasisParameters, Dropout, Standardise
+from prefactor.preferences import PairBatch, Responses
+from prefactor.segments import segment_mean
+
+
+class FactorisedReward(RewardModel):
+    """A reward that is a user weight times shared basis rewards; the subclass says where weights come from.
+
+    ``probabilistic`` methods treat the basis as a random choice with probabilities w_u, which gives a reward
+    difference its variance (VRF Eq. 7); the others have variance 0.
+    """
+
+    probabilistic = False
+
+    def __init__(self, basis: BasisParameters, settings: object, shape: Shape, generator: torch.Generator) -> None:
+        super().__init__(settings, shape)
+        self.basis_settings = basis
+        self.scaler = Standardise(shape.width)
+        self.phi = Basis(basis, shape.width, generator)
+
+    @abstractmethod
+    def weights(self, users: UserState) -> Tensor:
+        """(U, K) weights of the users' bases."""
+
+    def standardise(self, responses: Responses) -> None:
+        if self.basis_settings.standardise:
+            self.scaler.fit(responses.views[self.view])
+
+    def scaled(self, responses: Responses) -> Tensor:
+        """(T, H) standardised states."""
+        return self.scaler(responses.views[self.view])
+
+    def basis(self, responses: Responses) -> Tensor:
+        """(T, K) basis rewards in logits."""
+        return self.phi(self.scaled(responses))
+
+    def basis_differences(self, pairs: PairBatch) -> Tensor:
+        """(N, K) dphi = phi(h+) - phi(h-); phi runs once per unique response."""
+        phi = self.basis(pairs.responses)  # (T,K)
+        return phi[pairs.chosen] - phi[pairs.rejected]  # (N,K)
+
+    def margin(self, weights: Tensor, difference: Tensor) -> Margin:
+        """VRF Eq. (7): weights (N, K) and basis differences (N, K) to mean and variance (N,)."""
+        mean = (weights * difference).sum(-1)  # (N,K),(N,K) -> (N,) logit
+        if not self.probabilistic:
+            return Margin(mean, torch.zeros_like(mean))
+        spread = (difference - mean.unsqueeze(-1)).square()  # (N,K)
+        return Margin(mean, (weights * spread).sum(-1))
+
+    def reward(self, users: UserState, responses: Responses, segment: Tensor) -> Tensor:
+        return (self.weights(users)[segment] * self.basis(responses)).sum(-1)  # (T,K),(T,K) -> (T,) logit
+
+    def compare(self, users: UserState, pairs: PairBatch) -> Margin:
+        return self.margin(self.weights(users)[pairs.segment], self.basis_differences(pairs))
+
+    def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:
+        phi = self.basis(responses)  # (T,K)
+        centred = phi - segment_mean(phi, segment, len(users))[segment]
+        return self.margin(self.weights(users)[segment], centred)
+
+    def train_noise(self, generator: torch.Generator) -> None:
+        """Draw all dropout noise of the next steps from ``generator``."""
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.generator = generator

@@ -1,0 +1,97 @@
+"""LoRe: low-rank rewards with free simplex weights per user (Bose et al. 2025)."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from prefactor.methods.base import Shape, UserState
+from prefactor.methods.basis import BasisParameters
+from prefactor.methods.factorised import FactorisedReward
+from prefactor.preferences import PairBatch
+from prefactor.segments import segment_mean
+
+
+@dataclass(frozen=True)
+class AdaptationParameters:
+    """How a new user's weight is fitted: ``steps`` of Adam at ``learning_rate`` on the logits of w_u.
+
+    ``shrinkage`` adds shrinkage / 2n times the squared distance of the logits from those of the seen users' mean
+    weight, n being the user's pairs: a Gaussian prior that fades as pairs come in. 0 is the published method,
+    which starts from uniform weights.
+    """
+
+    steps: int = 300
+    learning_rate: float = 0.1
+    shrinkage: float = 0.0
+
+
+@dataclass(frozen=True)
+class LoReParameters:
+    """``basis.form`` linear is the paper's V in R^{H x B}; mlp is VRF's reading of the baseline.
+
+    ``logit_decay`` is the weight of the mean squared logits of seen users in the loss.
+    """
+
+    basis: BasisParameters = field(default_factory=lambda: BasisParameters(form="linear"))
+    adaptation: AdaptationParameters = field(default_factory=AdaptationParameters)
+    logit_decay: float = 0.0
+
+
+class LoRe(FactorisedReward):
+    """w_u = softmax(free logits), fitted jointly with phi for seen users, alone for new ones. Rank 1 is BT."""
+
+    name = "lore"
+    Parameters = LoReParameters
+    mean_logits: Tensor
+
+    def __init__(self, settings: LoReParameters, shape: Shape, generator: torch.Generator) -> None:
+        super().__init__(settings.basis, settings, shape, generator)
+        self.adaptation = settings.adaptation
+        self.logit_decay = settings.logit_decay
+        # Equal logits would give every basis the same gradient: a small random start breaks the tie.
+        start = 0.1 * torch.randn(shape.seen_users, settings.basis.bases, generator=generator)
+        self.logits = nn.Parameter(start)  # (U_seen,K)
+        self.register_buffer("mean_logits", torch.zeros(settings.basis.bases))
+
+    def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
+        """-log sigmoid(w_u . dphi), mean over all pairs of the batch's seen users, reference pairs included."""
+        self.train_noise(generator)
+        logits = self.logits[batch.users]  # (U,K)
+        margin = self.margin(logits.softmax(-1)[batch.segment], self.basis_differences(batch))
+        return -F.logsigmoid(margin.mean).mean() + self.logit_decay * logits.square().mean()
+
+    def adapt(self, reference: PairBatch) -> UserState:
+        """Seen users keep their trained weights; a new user's are fitted on their pairs, all users at once."""
+        logits = self._fit_logits(reference)
+        seen = reference.users >= 0
+        trained = self.logits.detach()[reference.users.clamp(min=0)]
+        return UserState({"weight": torch.where(seen.unsqueeze(-1), trained, logits).softmax(-1)})
+
+    def weights(self, users: UserState) -> Tensor:
+        return users["weight"]
+
+    @torch.no_grad()
+    def finish(self, reference: PairBatch) -> None:
+        """Remember the seen users' mean weight: the start of a new user's fit when ``shrinkage`` is on."""
+        self.mean_logits.copy_(self.logits.softmax(-1).mean(0).clamp(min=1e-4).log())
+
+    def _fit_logits(self, reference: PairBatch) -> Tensor:
+        """(U, K) logits of users who are not seen; the sum of per-user losses keeps users independent of the batch."""
+        new = reference.select((reference.users < 0)[reference.segment])
+        with torch.no_grad():
+            difference = self.basis_differences(new.compact())  # (N,K)
+        count = new.pairs_per_user().clamp(min=1).to(difference.dtype)  # (U,)
+        prior = self.mean_logits if self.adaptation.shrinkage else torch.zeros_like(self.mean_logits)
+        logits = prior.repeat(reference.n_users, 1).requires_grad_()
+        optimiser = torch.optim.Adam([logits], lr=self.adaptation.learning_rate)
+        for _ in range(self.adaptation.steps if len(new) else 0):
+            optimiser.zero_grad()
+            with torch.enable_grad():
+                nats = -F.logsigmoid((logits.softmax(-1)[new.segment] * difference).sum(-1))  # (N,)
+                fit = segment_mean(nats, new.segment, reference.n_users)  # (U,)
+                penalty = self.adaptation.shrinkage / (2 * count) * (logits - prior).square().sum(-1)  # (U,)
+                (fit + penalty).sum().backward()
+            optimiser.step()
+        return logits.detach()

@@ -1,0 +1,188 @@
+"""VRF: the published formulas recomputed term by term, posteriors, ablations."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from prefactor.errors import InputError
+from prefactor.methods.base import Margin, Shape
+from prefactor.methods.basis import BasisParameters
+from prefactor.methods.bt import BT, BTParameters
+from prefactor.methods.gaussians import Gaussians
+from prefactor.methods.vrf import VRF, PairEncoder, VRFParameters
+from prefactor.parameters import build
+from tests.worlds import WIDTH, make_pairs
+
+
+def make_vrf(**changes: object) -> VRF:
+    settings = build(VRFParameters, {"basis": {"form": "mlp", "bases": 4}, "latent": 5, **changes}, "test")
+    model = VRF(settings, Shape(WIDTH, 8), torch.Generator().manual_seed(0))
+    model.standardise(make_pairs(1, 1).responses)
+    return model.eval()
+
+
+def test_the_whole_forward_pass_as_the_paper_prints_it() -> None:
+    """One user at a time, pair by pair, from the formulas alone."""
+    model, pairs = make_vrf(), make_pairs(3, 5)
+    users, margin = model.adapt(pairs), model.compare(model.adapt(pairs), pairs)
+    states = (pairs.responses.views["states"] - model.scaler.mean) / model.scaler.scale
+    for user in range(3):
+        rows = (pairs.segment == user).nonzero().flatten()
+        plus, minus = states[pairs.chosen[rows]], states[pairs.rejected[rows]]
+        hidden = F.gelu(model.encoder.first(torch.cat([(plus + minus) / 2, plus - minus], -1)))
+        mean, log_std = model.encoder.second(hidden).split(5, -1)
+        precision = (-2 * log_std).exp()
+        std_u = precision.sum(0) ** -0.5
+        mean_u = std_u**2 * (mean * precision).sum(0)  # Eq. (5)
+        base = model.bases
+        distance = ((mean_u - base.mean) ** 2).sum(-1) + ((std_u - base.std) ** 2).sum(-1)
+        weight = torch.exp(-distance) / torch.exp(-distance).sum()  # Eq. (6)
+        difference = model.phi(plus) - model.phi(minus)
+        mean_margin = difference @ weight
+        variance = ((difference - mean_margin[:, None]) ** 2) @ weight  # Eq. (7)
+        torch.testing.assert_close(users["mean"][user], mean_u, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(users["std"][user], std_u, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(users["weight"][user], weight, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(margin.mean[rows], mean_margin, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(margin.variance[rows], variance, atol=1e-5, rtol=1e-4)
+
+
+def test_the_loss_is_the_sum_of_its_terms() -> None:
+    pairs = make_pairs(6, 6, seen=True)
+    batch = replace(pairs, reference=torch.arange(len(pairs)) % 6 < 3)
+    model = make_vrf(margin=4.0, regularisation=0.1)
+    total = model.loss(batch, torch.Generator().manual_seed(7))
+    users = model.adapt(batch.references())
+    margin = model.compare(users, batch.targets())
+    attenuated = margin.mean / (1 + torch.pi * margin.variance / 8).sqrt()
+    base = model.bases
+    separation = sum(
+        (4 - ((base.mean[i] - base.mean[j]) ** 2).sum() - ((base.std[i] - base.std[j]) ** 2).sum()).clamp(min=0)
+        for i in range(4)
+        for j in range(i + 1, 4)
+    )
+    divergence = model.divergence(users, torch.Generator().manual_seed(7)).mean()
+    torch.testing.assert_close(total, -torch.sigmoid(attenuated).log().mean() + separation + 0.1 * divergence)
+
+
+def test_product_of_gaussians_equals_incremental_updates() -> None:
+    for changes in ({}, {"unit_prior": True}, {"pooling": "mean"}):
+        model, pairs = make_vrf(**changes), make_pairs(5, 8)
+        early = torch.arange(len(pairs)) % 8 < 3
+        stepwise = model.update(model.adapt(pairs.select(early)), pairs.select(~early))
+        whole = model.adapt(pairs)
+        for name in whole.tensors:
+            torch.testing.assert_close(stepwise[name], whole[name], atol=1e-5, rtol=1e-4)
+
+
+def test_more_pairs_never_raise_the_uncertainty() -> None:
+    model, pairs = make_vrf(unit_prior=True), make_pairs(6, 8)
+    place = torch.arange(len(pairs)) % 8
+    widths = torch.stack([model.adapt(pairs.select(place < n))["std"] for n in range(9)])
+    assert (widths.diff(dim=0) <= 0).all()
+    assert (widths <= 1).all()
+
+
+def test_without_pairs_the_answer_is_the_prior_or_the_mean_weight() -> None:
+    pairs = make_pairs(4, 5, seen=True)
+    nobody = pairs.select(torch.zeros(len(pairs), dtype=torch.bool))
+    published = make_vrf()
+    published.finish(pairs)
+    expected = published.adapt(pairs)["weight"].mean(0)
+    torch.testing.assert_close(published.adapt(nobody)["weight"], expected.expand(4, -1))
+    ours = make_vrf(unit_prior=True)
+    torch.testing.assert_close(ours.adapt(nobody)["weight"], ours.prior_state(4)["weight"])
+    torch.testing.assert_close(ours.prior_state(1)["std"], torch.ones(1, 5))
+
+
+def test_first_layer_over_unique_responses_equals_pair_by_pair() -> None:
+    encoder = PairEncoder(WIDTH, VRFParameters(latent=5), torch.Generator().manual_seed(0))
+    pairs = make_pairs(20, 10)
+    arguments = pairs.responses.views["states"], pairs.chosen, pairs.rejected
+    torch.testing.assert_close(encoder.shared_first(*arguments), encoder.direct_first(*arguments), atol=1e-5, rtol=1e-4)
+
+
+def test_one_basis_is_bradley_terry() -> None:
+    """With K = 1 there is one weight, no variance, nothing to separate: VRF's data loss is BT's."""
+    basis = BasisParameters(form="mlp", bases=1)
+    vrf = make_vrf(basis={"form": "mlp", "bases": 1}, regularised=False)
+    bt = BT(BTParameters(basis), Shape(WIDTH, 8), torch.Generator().manual_seed(5)).eval()
+    bt.phi.load_state_dict(vrf.phi.state_dict())
+    bt.scaler.load_state_dict(vrf.scaler.state_dict())
+    pairs = make_pairs(6, 6, seen=True)
+    batch = replace(pairs, reference=torch.arange(len(pairs)) % 6 < 3)
+    generator = torch.Generator().manual_seed(0)
+    torch.testing.assert_close(vrf.loss(batch, generator), bt.loss(batch.targets(), generator))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attenuated": False},
+        {"separated": False},
+        {"regularised": False},
+        {"prior": "standard"},
+        {"pooling": "mean"},
+        {"distance_factor": 0.5},
+        {"temperature": 2.0},
+        {"margin": 9.0},
+    ],
+)
+def test_every_ablation_changes_the_loss(change: dict[str, object]) -> None:
+    pairs = make_pairs(6, 6, seen=True)
+    batch = replace(pairs, reference=torch.arange(len(pairs)) % 6 < 3)
+    full, ablated = make_vrf(regularisation=0.1), make_vrf(regularisation=0.1, **change)
+    losses = [model.loss(batch, torch.Generator().manual_seed(1)).detach() for model in (full, ablated)]
+    assert abs(float(losses[0] - losses[1])) > 1e-5
+
+
+def test_large_variance_attenuates_the_gradient() -> None:
+    """Proposition 2 of the paper: as the variance grows, the gradient vanishes."""
+    gradients = []
+    for variance in (0.0, 10.0, 1e6):
+        mean = torch.tensor([-2.0], requires_grad=True)
+        (-F.logsigmoid(Margin(mean, torch.tensor([variance])).attenuated())).sum().backward()
+        gradients.append(float(mean.grad.abs()))
+    assert gradients[0] > gradients[1] > gradients[2]
+    assert gradients[2] < 1e-2
+
+
+def test_mackay_probability_is_close_to_the_integral() -> None:
+    noise = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
+    for mean, variance in ((0.5, 1.0), (-2.0, 4.0), (3.0, 0.2)):
+        exact = torch.sigmoid(mean + variance**0.5 * noise).mean()
+        approximate = Margin(torch.tensor(mean), torch.tensor(variance)).probability()
+        assert abs(float(exact - approximate)) < 0.02
+
+
+def test_freezing_phi_leaves_it_out_of_the_optimiser() -> None:
+    model = make_vrf(phi_learning_rate=0.0)
+    assert len(model.learnable(0.1)) == 1
+    assert not any(parameter.requires_grad for parameter in model.phi.parameters())
+
+
+def test_the_first_step_hands_over_phi_and_scale() -> None:
+    model = make_vrf()
+    basis = model.first_step(torch.Generator().manual_seed(3))
+    basis.standardise(make_pairs(1, 1).responses)
+    model.start_from(basis)
+    pairs = make_pairs(2, 3)
+    torch.testing.assert_close(model.basis(pairs.responses), basis.basis(pairs.responses))
+
+
+def test_wrong_parameters_are_named() -> None:
+    with pytest.raises(InputError, match="test: unknown key 'tempreature'; did you mean 'temperature'"):
+        make_vrf(tempreature=2.0)
+    with pytest.raises(InputError, match="temperature must be positive"):
+        make_vrf(temperature=-1.0)
+    with pytest.raises(InputError, match="set pooling to 'product'"):
+        make_vrf(pooling="mean", unit_prior=True)
+
+
+def test_bases_start_close_together() -> None:
+    model = make_vrf(basis_mean_scale=0.1, basis_log_std=-1.0)
+    assert isinstance(model.bases, Gaussians)
+    assert model.bases.mean.std() < 0.2
+    torch.testing.assert_close(model.bases.std, torch.full_like(model.bases.std, torch.e**-1))
