@@ -1,0 +1,102 @@
+"""A split joined with cached states: the users of one role, with their pairs as tensors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from prefactor.errors import InputError
+from prefactor.preferences import PairBatch, Responses
+
+ROLES = ("seen", "validation", "unseen")
+PARTS = ("train", "validation", "evaluation", "reference")
+KNOWN_PART = {"seen": "train", "validation": "reference", "unseen": "reference"}
+
+
+class StateView(Protocol):
+    """What cohorts need of a cache: its float32 rows (N, width) by text id."""
+
+    def gather(self, text_ids: Sequence[str]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The users of one role and all their pairs, ordered by (user, part, rank).
+
+    ``part`` (N,) indexes PARTS; ``rank`` (N,) is a pair's place in its user's part, a fixed pseudo-random order, so
+    that reference sets of different sizes are nested.
+    """
+
+    role: str
+    user_ids: tuple[str, ...]
+    pairs: PairBatch
+    part: Tensor
+    rank: Tensor
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def known(self, shots: int | None = None) -> PairBatch:
+        """What is known of each user: training pairs of seen users, else the first ``shots`` reference pairs."""
+        mask = self.part == PARTS.index(KNOWN_PART[self.role])
+        return self.pairs.select(mask if shots is None else mask & (self.rank < shots))
+
+    def to_predict(self, part: str) -> PairBatch:
+        """The pairs of one part: ``validation`` while developing, ``evaluation`` for the results."""
+        return self.pairs.select(self.part == PARTS.index(part))
+
+    def first(self, users: int) -> "Cohort":
+        """The cohort of the first ``users`` users; order of users is that of their ids' hash, so any prefix is fair."""
+        if users >= len(self):
+            return self
+        mask = self.pairs.segment < users
+        pairs = replace(self.pairs.select(mask), users=self.pairs.users[:users])
+        return Cohort(self.role, self.user_ids[:users], pairs, self.part[mask], self.rank[mask])
+
+
+def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Cohort]:
+    """All roles of a split; they share one table of responses, each stored once.
+
+    ``states`` maps a view's name to whatever gathers its rows by text id, e.g. the cache of hidden states.
+    """
+    table = pq.read_table(split / "pairs.parquet").sort_by(
+        [("user_id", "ascending"), ("part", "ascending"), ("rank", "ascending")]
+    )
+    text_ids, chosen, rejected = _text_rows(table)
+    views = {name: torch.from_numpy(view.gather(text_ids)) for name, view in states.items()}
+    responses = Responses(views, torch.arange(len(text_ids)))
+    return {role: _cohort(role, table, responses, chosen, rejected) for role in ROLES}
+
+
+def _text_rows(table: pa.Table) -> tuple[list[str], Tensor, Tensor]:
+    """Unique text ids, and the row of each pair's chosen and rejected text among them."""
+    both = pa.chunked_array([*table["chosen"].chunks, *table["rejected"].chunks]).combine_chunks()
+    encoded = both.dictionary_encode()
+    rows = torch.from_numpy(encoded.indices.to_numpy().astype(np.int64))
+    return encoded.dictionary.to_pylist(), rows[: len(table)], rows[len(table) :]
+
+
+def _cohort(role: str, table: pa.Table, responses: Responses, chosen: Tensor, rejected: Tensor) -> Cohort:
+    rows = np.flatnonzero(pc.equal(table["role"], role).to_numpy())
+    if not len(rows):
+        raise InputError(f"the split has no {role} users: give them a share under split.users and rerun stage split")
+    mine = table.take(rows)
+    users = mine["user_id"].combine_chunks().dictionary_encode()
+    number = torch.arange(len(users.dictionary))
+    pairs = PairBatch(
+        responses=responses,
+        chosen=chosen[rows],
+        rejected=rejected[rows],
+        segment=torch.from_numpy(users.indices.to_numpy().astype(np.int64)),
+        users=number if role == "seen" else torch.full_like(number, -1),
+    )
+    part = pc.index_in(mine["part"], pa.array(PARTS)).to_numpy().astype(np.int64)
+    rank = mine["rank"].to_numpy().astype(np.int64)
+    return Cohort(role, tuple(users.dictionary.to_pylist()), pairs, torch.from_numpy(part), torch.from_numpy(rank))

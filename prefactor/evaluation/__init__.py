@@ -1,0 +1,1 @@
+"""What a method is worth: accuracy with intervals, few-shot curves, the oracle's ceiling."""

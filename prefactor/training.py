@@ -1,0 +1,155 @@
+"""The one training loop: AdamW, cosine schedule, validation on held-out pairs and held-out users, best kept."""
+
+import copy
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from prefactor.atomic import atomic_file
+from prefactor.cohorts import Cohort
+from prefactor.episodes import EpisodeParameters, episodes
+from prefactor.evaluation.accuracy import predict
+from prefactor.methods.base import RewardModel
+from prefactor.preferences import PairBatch
+from prefactor.progress import progress
+from prefactor.seeds import generator
+
+
+@dataclass(frozen=True)
+class TrainingParameters:
+    """How a model is trained.
+
+    epochs              passes over the seen users
+    learning_rate       peak of the cosine schedule
+    warmup              share of the steps over which the learning rate rises linearly
+    weight_decay        AdamW's
+    gradient_norm       gradients are clipped to this norm
+    validations         number of validations, evenly spaced; the best of them is kept
+    validation_users    seen users whose held-out pairs are scored at a validation; held-out users are all scored
+    """
+
+    epochs: int = 5
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    gradient_norm: float = 1.0
+    validations: int = 10
+    validation_users: int = 500
+    episodes: EpisodeParameters = field(default_factory=EpisodeParameters)
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.validations < 1:
+            raise ValueError(f"epochs and validations must be at least 1, got {self.epochs} and {self.validations}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One seed's training: one history row per validation, the step that was kept, seconds it took."""
+
+    seed: int
+    history: list[dict[str, float]]
+    best_step: int
+    validation_accuracy: float
+    seconds: float
+    trainable_parameters: int
+
+
+def train(
+    model: RewardModel,
+    seen: Cohort,
+    held_out: Cohort,
+    parameters: TrainingParameters,
+    seed: int,
+    stage: str,
+) -> Trained:
+    """Train ``model`` in place and leave it at its best validation.
+
+    Selection is by the mean of two accuracies: validation pairs of seen users, and of held-out users given their
+    reference pairs. Evaluation pairs are never looked at.
+    """
+    started = time.monotonic()
+    known = seen.known()
+    optimiser = torch.optim.AdamW(model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay)
+    steps = parameters.epochs * math.ceil(len(seen) / parameters.episodes.users_per_step)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps, parameters.warmup))
+    batches = episodes(known, parameters.episodes, generator(seed, model.name, "episodes"))
+    noise = generator(seed, model.name, "noise")
+    checks = _validation_steps(steps, parameters.validations)
+    history: list[dict[str, float]] = []
+    best: dict[str, Tensor] = {}
+    with progress(stage, steps, "steps") as shown:
+        for step in range(1, steps + 1):
+            loss = _step(model, next(batches), optimiser, parameters.gradient_norm, noise)
+            schedule.step()
+            if step in checks:
+                scores = validate(model, seen.first(parameters.validation_users), held_out)
+                history.append({"seed": seed, "step": step, "loss": loss, **scores})
+                if len(history) == 1 or _accuracy(history[-1]) > max(map(_accuracy, history[:-1])):
+                    best = copy.deepcopy(model.state_dict())
+            shown.advance(note=f"loss {loss:.3f}")
+    model.load_state_dict(best)
+    model.eval().finish(known)
+    chosen = max(history, key=_accuracy)
+    return Trained(seed, history, int(chosen["step"]), _accuracy(chosen), time.monotonic() - started, trainable(model))
+
+
+def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, float]:
+    """Accuracy and log loss (nats) on validation pairs, averaged per user, then over users."""
+    model.eval()
+    scores = {}
+    for name, cohort in (("seen", seen), ("users", held_out)):
+        figures = predict(model, cohort, "validation")
+        scores[f"validation_{name}_accuracy"] = float(figures.accuracy.mean())
+        scores[f"validation_{name}_log_loss"] = float(figures.log_loss.mean())
+    return scores
+
+
+def trainable(model: RewardModel) -> int:
+    """Number of parameters that training may change."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write training histories as CSV, one row per validation."""
+    columns = list(history[0])
+    lines = [",".join(columns), *(",".join(f"{row[name]:.6g}" for name in columns) for row in history)]
+    with atomic_file(path) as scratch:
+        scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _step(
+    model: RewardModel,
+    batch: PairBatch,
+    optimiser: torch.optim.Optimizer,
+    gradient_norm: float,
+    noise: torch.Generator,
+) -> float:
+    model.train()
+    optimiser.zero_grad(set_to_none=True)
+    loss = model.loss(batch, noise)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_norm)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _cosine(step: int, steps: int, warmup: float) -> float:
+    rising = max(1, round(warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _validation_steps(steps: int, validations: int) -> set[int]:
+    return {round(steps * (number + 1) / validations) for number in range(validations)} - {0} | {steps}
+
+
+def _accuracy(row: Mapping[str, float]) -> float:
+    return (row["validation_seen_accuracy"] + row["validation_users_accuracy"]) / 2

@@ -1,0 +1,37 @@
+"""Paired differences from BT."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prefactor.evaluation.comparison import differences_from_bt
+
+IDENTITY = {"dataset": "d", "protocol": "p", "backbone": "b", "method": "m", "variant": "v", "run": "r"}
+
+
+def table(accuracy: np.ndarray, split: str = "unseen") -> pd.DataFrame:
+    users = [f"u{number}" for number in range(len(accuracy))]
+    seeds = [
+        pd.DataFrame({"user_id": users, "seed": seed, "split": split, "shots": None, "accuracy": accuracy, "pairs": 5})
+        for seed in ("0", "1")
+    ]
+    return pd.concat(seeds).astype({"shots": "Int64"})
+
+
+def test_pairing_removes_the_spread_between_users() -> None:
+    base = np.random.default_rng(0).random(200)
+    rows = differences_from_bt(table(base + 0.02), table(base), IDENTITY, "default")
+    assert len(rows) == 1
+    row = rows.iloc[0]
+    assert row.value == pytest.approx(0.02)
+    assert row.ci_high - row.ci_low < 1e-9
+    assert (row.setting, row.metric, row.seed) == ("against=default", "accuracy_minus_bt", "all")
+    assert (row.n_users, row.n_pairs) == (200, 1000)
+
+
+def test_overall_joins_seen_and_unseen() -> None:
+    ones, zeros = np.ones(10), np.zeros(10)
+    method = pd.concat([table(ones, "seen"), table(zeros)])
+    bt = pd.concat([table(zeros, "seen"), table(zeros)])
+    rows = differences_from_bt(method, bt, IDENTITY, "default").set_index("split")
+    assert rows.value["overall"] == 0.5

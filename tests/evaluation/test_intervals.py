@@ -1,0 +1,33 @@
+"""Bootstrap intervals: coverage, known standard errors, users left out."""
+
+import numpy as np
+import pytest
+
+from prefactor.evaluation.intervals import combined, over_users
+
+
+def test_interval_has_the_width_of_the_standard_error() -> None:
+    values = np.random.default_rng(0).normal(0.7, 0.1, 400)
+    interval = over_users(values)
+    expected = 1.96 * values.std() / 20
+    assert interval.value == pytest.approx(values.mean())
+    assert (interval.high - interval.low) / 2 == pytest.approx(expected, rel=0.1)
+
+
+def test_coverage_is_near_nominal() -> None:
+    generator = np.random.default_rng(1)
+    hits = sum(
+        interval.low <= 0.6 <= interval.high
+        for interval in (over_users((generator.random(60) < 0.6).astype(float), seed) for seed in range(200))
+    )
+    assert 0.88 <= hits / 200 <= 0.99
+
+
+def test_users_without_a_figure_are_left_out() -> None:
+    values = np.array([0.5, np.nan, 1.0])
+    assert over_users(values).value == 0.75
+    assert np.isnan(over_users(np.array([np.nan])).value)
+
+
+def test_overall_weighs_groups_not_users() -> None:
+    assert combined([np.ones(10), np.zeros(1000)]).value == 0.5

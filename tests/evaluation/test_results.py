@@ -1,0 +1,80 @@
+"""The results table: a row per figure, stable order, files that come back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prefactor.errors import InputError
+from prefactor.evaluation.accuracy import UserFigures
+from prefactor.evaluation.results import (
+    RESULTS,
+    Judged,
+    per_user_table,
+    read_results,
+    result_rows,
+    setting_text,
+    write_results,
+)
+
+IDENTITY = {
+    "dataset": "tiny",
+    "protocol": "global",
+    "backbone": "none",
+    "method": "bt",
+    "variant": "default",
+    "setting": "",
+    "run": "0123456789abcdef",
+}
+
+
+def figures(seed: int, users: int) -> UserFigures:
+    values = np.random.default_rng(seed).random(users)
+    return UserFigures(values, 1 - values, np.full(users, 4))
+
+
+@pytest.fixture
+def judged() -> list[Judged]:
+    def group(split: str, shots: int | None, users: int) -> Judged:
+        names = tuple(f"{split}-{number}" for number in range(users))
+        return Judged(split, shots, names, {"0": figures(0, users), "1": figures(1, users)})
+
+    return [group("seen", None, 5), group("unseen", None, 8), group("unseen", 3, 8)]
+
+
+def test_every_figure_has_a_row_per_seed_and_their_mean(judged: list[Judged]) -> None:
+    rows = result_rows(judged, IDENTITY)
+    assert list(rows.columns) == RESULTS.names
+    assert len(rows) == 4 * 2 * 3  # seen, unseen, unseen at 3, overall x two metrics x two seeds and all
+    for _, group in rows.groupby(["split", "shots", "metric"], dropna=False):
+        by_seed = group.set_index("seed")["value"]
+        assert by_seed["all"] == pytest.approx(by_seed[["0", "1"]].mean())
+    assert (rows.ci_low <= rows.value).all() and (rows.value <= rows.ci_high).all()
+
+
+def test_overall_is_the_mean_of_seen_and_unseen(judged: list[Judged]) -> None:
+    rows = result_rows(judged, IDENTITY).query("metric == 'accuracy' and seed == 'all'")
+    whole = rows[rows.shots.isna()].set_index("split")
+    assert whole.value["overall"] == pytest.approx((whole.value["seen"] + whole.value["unseen"]) / 2)
+    assert whole.n_users["overall"] == 13
+
+
+def test_files_come_back(judged: list[Judged], tmp_path) -> None:
+    rows = result_rows(judged, IDENTITY)
+    write_results(rows, tmp_path / "results.parquet", tmp_path / "results.csv")
+    pd.testing.assert_frame_equal(read_results(tmp_path / "results.parquet"), rows)
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == len(rows) + 1
+
+
+def test_a_missing_file_says_which_stage_makes_it(tmp_path) -> None:
+    with pytest.raises(InputError, match="rerun stage evaluate"):
+        read_results(tmp_path / "results.parquet")
+
+
+def test_per_user_table_has_every_user_and_seed(judged: list[Judged]) -> None:
+    table = per_user_table(judged)
+    assert len(table) == 2 * (5 + 8 + 8)
+    assert set(table.seed) == {"0", "1"}
+
+
+def test_setting_text_is_sorted() -> None:
+    assert setting_text({"b": 2, "a": 1}) == "a=1;b=2"

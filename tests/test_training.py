@@ -1,0 +1,78 @@
+"""The training loop learns, keeps its best validation, repeats itself, and never sees evaluation pairs."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from prefactor.cohorts import PARTS, Cohort
+from prefactor.episodes import EpisodeParameters
+from prefactor.evaluation.accuracy import predict
+from prefactor.methods.base import RewardModel, Shape
+from prefactor.methods.basis import BasisParameters
+from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.training import Trained, TrainingParameters, train, validate
+from tests.worlds import WIDTH, make_cohorts
+
+PARAMETERS = TrainingParameters(
+    epochs=120, learning_rate=0.02, validations=4, episodes=EpisodeParameters(20, "log-uniform")
+)
+
+
+def new_model(seed: int = 0) -> RewardModel:
+    settings = VRFParameters(basis=BasisParameters("linear", 6, 0.1), latent=8, unit_prior=True)
+    return VRF(settings, Shape(WIDTH, 40), torch.Generator().manual_seed(seed))
+
+
+def train_one(cohorts: dict[str, Cohort], seed: int = 0, epochs: int = 10) -> tuple[RewardModel, Trained]:
+    model = new_model()
+    parameters = replace(PARAMETERS, epochs=epochs)
+    return model, train(model, cohorts["seen"], cohorts["validation"], parameters, seed, "test")
+
+
+@pytest.fixture(scope="module")
+def cohorts() -> dict[str, Cohort]:
+    return make_cohorts()
+
+
+def test_it_learns_to_personalise(cohorts: dict[str, Cohort]) -> None:
+    untrained = validate(new_model(), cohorts["seen"], cohorts["validation"])
+    model, _ = train_one(cohorts, epochs=PARAMETERS.epochs)
+    trained = validate(model, cohorts["seen"], cohorts["validation"])
+    for name in ("validation_seen_accuracy", "validation_users_accuracy"):
+        assert trained[name] > untrained[name] + 0.15
+    assert predict(model, cohorts["unseen"], "evaluation").accuracy.mean() > 0.75
+
+
+def test_the_same_seed_gives_the_same_numbers(cohorts: dict[str, Cohort]) -> None:
+    first, again, other = (train_one(cohorts, seed)[0].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_best_validation_is_kept(cohorts: dict[str, Cohort]) -> None:
+    model, result = train_one(cohorts)
+    kept = validate(model, cohorts["seen"].first(PARAMETERS.validation_users), cohorts["validation"])
+    best = max(row["validation_seen_accuracy"] + row["validation_users_accuracy"] for row in result.history)
+    assert kept["validation_seen_accuracy"] + kept["validation_users_accuracy"] == pytest.approx(best)
+    assert len(result.history) == PARAMETERS.validations
+
+
+def test_evaluation_pairs_change_nothing(cohorts: dict[str, Cohort]) -> None:
+    def swap(cohort: Cohort) -> Cohort:
+        hidden = cohort.part == PARTS.index("evaluation")
+        pairs = replace(
+            cohort.pairs,
+            chosen=torch.where(hidden, cohort.pairs.rejected, cohort.pairs.chosen),
+            rejected=torch.where(hidden, cohort.pairs.chosen, cohort.pairs.rejected),
+        )
+        return replace(cohort, pairs=pairs)
+
+    poisoned = {role: swap(cohort) for role, cohort in cohorts.items()}
+    first, second = train_one(cohorts)[0].state_dict(), train_one(poisoned)[0].state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_wrong_parameters_are_named() -> None:
+    with pytest.raises(ValueError, match="learning_rate must be positive, got 0"):
+        TrainingParameters(learning_rate=0)
