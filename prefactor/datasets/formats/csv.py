@@ -1,0 +1,73 @@
+"""CSV files with a header line, commas and double quotes: every cell is read as a string."""
+
+import csv
+from collections.abc import Mapping
+
+import pyarrow as pa
+from pyarrow.csv import ConvertOptions, InvalidRow, ParseOptions, ReadOptions, read_csv
+
+from prefactor.datasets.inputs import InputFile
+from prefactor.datasets.rows import EXAMPLES, examples, shorten
+from prefactor.errors import InputError
+
+BLOCK_BYTES = 1 << 24
+
+
+def header(file: InputFile) -> list[str]:
+    """Column names, from the first record."""
+    with file.path.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            return next((record for record in csv.reader(lines) if record), [])
+        except csv.Error as error:
+            raise InputError(f"{file.path} has no readable header line ({error}): write column names there") from error
+
+
+def read(file: InputFile, columns: Mapping[str, str]) -> pa.Table:
+    """Those of ``columns`` that the file has, as strings; an empty cell is an empty string."""
+    names = header(file)
+    wanted = [name for name in dict.fromkeys(columns.values()) if name in names]
+    try:
+        table = _parse(file, wanted, ReadOptions(block_size=BLOCK_BYTES), None)
+    except pa.ArrowInvalid as error:
+        raise _ragged(file, wanted) or InputError(f"{file.path}: {error}: write the file again as CSV") from error
+    if file.quotes % 2:
+        raise _unclosed(file, table)
+    return table
+
+
+def _parse(file: InputFile, wanted: list[str], reading: ReadOptions, invalid_row: object) -> pa.Table:
+    types = dict.fromkeys(wanted, pa.string())
+    return read_csv(
+        file.path,
+        read_options=reading,
+        parse_options=ParseOptions(newlines_in_values=True, invalid_row_handler=invalid_row),
+        convert_options=ConvertOptions(column_types=types, include_columns=wanted, strings_can_be_null=False),
+    )
+
+
+def _ragged(file: InputFile, wanted: list[str]) -> InputError | None:
+    """The rows with too few or too many cells. Only a reader without threads knows their numbers."""
+    found: list[InvalidRow] = []
+
+    def collect(row: InvalidRow) -> str:
+        found.append(row)
+        return "skip"
+
+    try:
+        _parse(file, wanted, ReadOptions(block_size=BLOCK_BYTES, use_threads=False), collect)
+    except pa.ArrowInvalid:
+        return None
+    # Arrow counts the header line as row 1.
+    shown = [f"row {row.number - 1} has {row.actual_columns} ({shorten(row.text)})" for row in found[:EXAMPLES]]
+    what = f"{file.path}: {len(found)} row(s) without the header's {found[0].expected_columns} cells" if found else ""
+    fix = "put cells that hold commas or line breaks between double quotes"
+    return InputError(f"{what}: {examples(shown, len(found))}; {fix}") if found else None
+
+
+def _unclosed(file: InputFile, table: pa.Table) -> InputError:
+    """An odd number of quotation marks: the rows after the last one have been swallowed by one cell."""
+    last = shorten(table.slice(table.num_rows - 1).to_pylist()[0] if table.num_rows else "")
+    return InputError(
+        f"{file.path}: a double quote is never closed, so that all that follows became one cell; the last row read is "
+        f"row {table.num_rows}: {last}: close it, and double every quote inside a cell"
+    )

@@ -1,0 +1,95 @@
+"""Rows read from files, which know where they came from: what an error message needs."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prefactor.errors import InputError
+
+EXAMPLES = 3
+SHOWN_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The column of a file that a normalized column was made of, and its Arrow type there."""
+
+    column: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Typed rows of one or several files, in order.
+
+    ``source`` is the file or folder they were read from; ``counts`` the number of rows of each of ``files``;
+    ``columns`` says what each column of ``table`` was in the first file.
+    """
+
+    table: pa.Table
+    source: Path
+    files: tuple[Path, ...]
+    counts: tuple[int, ...]
+    columns: Mapping[str, Origin]
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def place(self, row: int) -> str:
+        """Where the row with 0-based index ``row`` is: its number from 1, and its file where there are several."""
+        starts = [0, *accumulate(self.counts)]
+        file = bisect_right(starts, row) - 1
+        number = f"row {row - starts[file] + 1}"
+        return number if len(self.files) == 1 else f"{self.files[file].name} {number}"
+
+    def refuse(self, bad: pa.ChunkedArray, column: str, problem: str, fix: str) -> None:
+        """Raise InputError with the count and the first rows where ``bad`` holds, showing ``column``'s values."""
+        count = pc.sum(bad, min_count=0).as_py()
+        if not count:
+            return
+        first = pc.indices_nonzero(bad)[:EXAMPLES].to_pylist()
+        shown = [f"{self.place(row)} ({shorten(self.table[column][row].as_py())})" for row in first]
+        raise InputError(f"{self.source}: {count} row(s) with {problem}: {examples(shown, count)}; {fix}")
+
+
+def examples(shown: list[str], count: int) -> str:
+    """A few examples out of ``count``, as one phrase."""
+    return ", ".join(shown) + (", ..." if count > len(shown) else "")
+
+
+def shorten(value: object) -> str:
+    """``value`` as a person would recognise it, on one short line."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def is_blank(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which strings are empty or only white space; null stays null."""
+    return pc.or_(pc.equal(pc.binary_length(column), 0), pc.utf8_is_space(column))
+
+
+def first_failure(column: pa.ChunkedArray, check: Callable[[pa.ChunkedArray], object]) -> int | None:
+    """Index of the first value for which ``check``, which takes a run of values, raises ArrowInvalid; None if none.
+
+    By halving: a good column is checked once, a bad one about twice.
+    """
+    if _passes(column, check):
+        return None
+    start, stop = 0, len(column)
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        start, stop = (middle, stop) if _passes(column[start:middle], check) else (start, middle)
+    return start
+
+
+def _passes(column: pa.ChunkedArray, check: Callable[[pa.ChunkedArray], object]) -> bool:
+    try:
+        check(column)
+    except pa.ArrowInvalid:
+        return False
+    return True
