@@ -1,0 +1,182 @@
+"""What the report says beside the results: data, splits, trainings, parameters, gathered from the run's files."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prefactor.errors import InputError
+from prefactor.parameters import load_parameters
+
+# Sources whose texts are ours to print: real people's words stay out of a page that travels.
+PRINTABLE = ("stylebench",)
+EXAMPLES = 2
+LONGEST_EXAMPLE = 900  # characters
+BINS = 24
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A counted quantity: minimum, median, 95th percentile, maximum, and a histogram up to the 99th percentile."""
+
+    least: float
+    median: float
+    high: float
+    most: float
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One preference as it was given."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """One dataset as prepared, split and checked."""
+
+    source: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    words: Distribution | None = None
+    pairs_per_user: Distribution | None = None
+    examples: tuple[Example, ...] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)  # suite -> path of its Data Docs from the root
+    embeddings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # backbone -> its report
+
+
+@dataclass(frozen=True)
+class Training:
+    """One method's training in one variant: ``history`` has one row per seed and validation."""
+
+    dataset: str
+    backbone: str
+    method: str
+    variant: str
+    history: pd.DataFrame
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """Everything on the page that is not a result row. ``dirty``: the commit had changes on top."""
+
+    datasets: Mapping[str, DatasetFacts] = field(default_factory=dict)
+    trainings: tuple[Training, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    commit: str = ""
+    dirty: bool = False
+
+
+def collect(root: Path, commit: str = "", dirty: bool = False) -> ReportContext:
+    """Gather the context below ``root``; what a run did not make is left out. InputError for a file that is broken."""
+    root = Path(root)
+    folders = [*(root / "data/prepared").glob("*"), *(root / "data/split").glob("*")]
+    names = sorted({folder.name for folder in folders if folder.is_dir() and not folder.name.startswith(".")})
+    parameters = load_parameters(root / "params.yaml") if (root / "params.yaml").exists() else {}
+    return ReportContext(
+        {name: _dataset(root, name) for name in names}, _trainings(root / "models"), parameters, commit, dirty
+    )
+
+
+def _dataset(root: Path, name: str) -> DatasetFacts:
+    prepared, docs = root / "data/prepared" / name, root / "reports/data_docs" / name
+    source = _json(prepared / "source.json")
+    pairs = _table(prepared / "pairs.parquet")
+    reports = sorted((root / "data/states" / name).glob("*/report.json"))
+    texts = _table(prepared / "texts.parquet")
+    return DatasetFacts(
+        source=source,
+        counts=_counts(prepared, pairs),
+        words=None if texts is None else _distribution(pc.count_substring_regex(texts["response"], r"\S+")),
+        pairs_per_user=None if pairs is None else _distribution(pc.value_counts(pairs["user_id"]).field("counts")),
+        examples=_examples(texts, pairs) if texts and pairs and source.get("name") in PRINTABLE else (),
+        manifest=_json(root / "data/split" / name / "manifest.json"),
+        quality={suite: found for suite in ("tables", "split") if (found := _json(docs / suite / "result.json"))},
+        pages={suite: page for suite in ("tables", "split") if (page := _page(root, docs / suite))},
+        embeddings={path.parent.name: _json(path) for path in reports},
+    )
+
+
+def _counts(prepared: Path, pairs: pa.Table | None) -> dict[str, int]:
+    """Rows of each table, without reading them, and the number of prompts or interactions."""
+    paths = {name: prepared / f"{name}.parquet" for name in ("users", "pairs", "texts")}
+    counts = {name: pq.read_metadata(path).num_rows for name, path in paths.items() if path.exists()}
+    return counts if pairs is None else {**counts, "groups": pc.count_distinct(pairs["group_id"]).as_py()}
+
+
+def _distribution(values: pa.Array | pa.ChunkedArray) -> Distribution | None:
+    if len(values) == 0:
+        return None
+    series = values.to_pandas()
+    median, high, cut = series.quantile([0.5, 0.95, 0.99])
+    least, most = int(series.min()), int(series.max())
+    width = max(1, -(-(int(cut) - least) // BINS))
+    edges = [*range(least, int(cut) + width + 1, width)]
+    counts = pd.cut(series[series < edges[-1]], edges, right=False).value_counts(sort=False)
+    return Distribution(least, float(median), float(high), most, tuple(map(float, edges)), tuple(map(int, counts)))
+
+
+def _examples(texts: pa.Table, pairs: pa.Table) -> tuple[Example, ...]:
+    """The first pairs by id (a hash, so no particular ones) with texts short enough to read and different prompts."""
+    rows = pairs.sort_by("pair_id").slice(0, 200)
+    wanted = pa.chunked_array([*rows["chosen"].chunks, *rows["rejected"].chunks])
+    known = {row["text_id"]: row for row in texts.filter(pc.is_in(texts["text_id"], wanted)).to_pylist()}
+    found: dict[str, Example] = {}
+    for pair in rows.select(["chosen", "rejected"]).to_pylist():
+        chosen, rejected = known[pair["chosen"]], known[pair["rejected"]]
+        example = Example(chosen["prompt"], chosen["response"], rejected["response"])
+        if max(map(len, (example.prompt, example.chosen, example.rejected))) <= LONGEST_EXAMPLE:
+            found.setdefault(example.prompt, example)
+    return tuple(found.values())[:EXAMPLES]
+
+
+def _trainings(models: Path) -> tuple[Training, ...]:
+    """Every training below models/<dataset>/<backbone>/<method>/<variant>/."""
+    found = []
+    for path in sorted(models.glob("*/*/*/*/training.json")):
+        folder = path.parent
+        history = folder / "history.csv"
+        table = pd.read_csv(history, dtype={"seed": str}) if history.exists() else pd.DataFrame()
+        dataset, backbone, method, variant = folder.relative_to(models).parts
+        found.append(Training(dataset, backbone, method, variant, table, _json(path)))
+    return tuple(found)
+
+
+def _page(root: Path, folder: Path) -> str:
+    """The Data Docs' first page below ``folder``: the shallowest index.html."""
+    pages = sorted(folder.rglob("index.html"), key=lambda path: (len(path.parts), str(path)))
+    return pages[0].relative_to(root).as_posix() if pages else ""
+
+
+def _table(path: Path) -> pa.Table | None:
+    if not path.exists():
+        return None
+    try:
+        return pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path} cannot be read ({error}): rerun the stage that makes it") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}): rerun the stage that makes it") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds {type(value).__name__}, expected an object: rerun the stage that makes it")
+    return value

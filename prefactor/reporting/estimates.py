@@ -1,0 +1,59 @@
+"""One figure with its interval, and how it is printed: the same digits in tables, figures and sentences."""
+
+import math
+from dataclasses import dataclass
+
+MINUS = "\N{MINUS SIGN}"
+TO = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a metric is printed: times ``factor``, to ``decimals`` places, with a sign where it is a difference."""
+
+    factor: float
+    decimals: int
+    signed: bool
+    unit: str
+
+    def text(self, value: float) -> str:
+        """The number alone, e.g. ``71.2`` or ``+4.1``; a dash for what is not a number."""
+        if not math.isfinite(value):
+            return TO
+        rounded = round(value * self.factor, self.decimals) + 0.0  # + 0.0: no negative zero
+        sign = MINUS if rounded < 0 else "+" if self.signed and rounded > 0 else ""
+        return f"{sign}{abs(rounded):,.{self.decimals}f}"
+
+
+PERCENT = Scale(100.0, 1, False, "%")
+POINTS = Scale(100.0, 1, True, "points")
+PLAIN = Scale(1.0, 3, False, "")
+
+
+def scale_of(metric: str) -> Scale:
+    """Accuracies are percentages, their differences points, all else plain numbers."""
+    if metric.startswith("accuracy"):
+        return POINTS if "minus" in metric else PERCENT
+    return PLAIN
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval over users; ``low`` and ``high`` are NaN where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    n_users: int | None = None
+    n_pairs: int | None = None
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether both ends are known."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def interval(self, scale: Scale, joiner: str = f" {TO} ") -> str:
+        """The interval, e.g. ``69.0 - 73.4``; empty where there is none. Signed ends are joined by 'to'."""
+        if not self.has_interval:
+            return ""
+        return f"{scale.text(self.low)}{' to ' if scale.signed else joiner}{scale.text(self.high)}"

@@ -1,0 +1,304 @@
+"""Result rows -> what the page shows: sections, contenders in order, cells with intervals."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from prefactor.errors import InputError
+from prefactor.reporting.estimates import TO, Estimate, scale_of
+from prefactor.reporting.style import Style, method_colours, method_name
+
+IDENTITY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "seed", "split", "shots", "metric"]
+COLUMNS = [*IDENTITY, "value", "ci_low", "ci_high", "n_users", "n_pairs", "run"]
+SPLITS = ("seen", "unseen", "overall")
+ALL_SEEDS = "all"
+ACCURACY = "accuracy"
+DIFFERENCE = "accuracy_minus_bt"
+AGAINST = "against="  # in the setting of a paired difference: the variant of BT it was taken from
+METRIC_NAMES = {
+    ACCURACY: "Accuracy, %",
+    DIFFERENCE: "Accuracy minus BT, points",
+    "log_loss": "Log-loss, nats",
+    "brier": "Brier score",
+    "ece": "Calibration error",
+}
+
+
+class Contender(NamedTuple):
+    """What is scored: a method in a variant and, beyond the default, a setting."""
+
+    method: str
+    variant: str
+    setting: str = ""
+
+    @property
+    def label(self) -> str:
+        """E.g. ``VRF · default``."""
+        return " \N{MIDDLE DOT} ".join(part for part in (method_name(self.method), *self[1:]) if part)
+
+    @property
+    def name(self) -> str:
+        """For a sentence: ``VRF``, or ``VRF (faithful)`` where it is not the default."""
+        rest = ", ".join(part for part in self[1:] if part and part != "default")
+        return f"{method_name(self.method)} ({rest})" if rest else method_name(self.method)
+
+    @property
+    def is_ceiling(self) -> bool:
+        """An oracle knows what no method can: it bounds the others and does not compete."""
+        return self.method == "oracle"
+
+
+class Key(NamedTuple):
+    """Which figure of a contender; ``shots`` is None for all reference pairs."""
+
+    contender: Contender
+    metric: str
+    split: str
+    shots: int | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """All rows of one dataset under one backbone, by key: means over seeds, and each seed's own value.
+
+    ``against`` is the variant of BT that paired differences were taken from; empty where there are none.
+    """
+
+    dataset: str
+    protocol: str
+    backbone: str
+    estimates: Mapping[Key, Estimate]
+    seeds: Mapping[Key, Mapping[str, float]]
+    against: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Its place in the page's address."""
+        text = f"{self.dataset}-{self.backbone}-{self.protocol}".lower()
+        return "".join(letter if letter.isalnum() else "-" for letter in text).strip("-")
+
+    def get(self, contender: Contender, metric: str, split: str, shots: int | None = None) -> Estimate | None:
+        """The mean over seeds, or None if there is no such row."""
+        return self.estimates.get(Key(contender, metric, split, shots))
+
+    def everyone(self) -> list[Contender]:
+        """All contenders and ceilings, highest overall accuracy first."""
+        found = {key.contender for key in [*self.estimates, *self.seeds]}
+        return sorted(found, key=lambda contender: (self._rank(contender), contender))
+
+    def contenders(self) -> list[Contender]:
+        """The methods in their default setting (in every setting where there is no default)."""
+        methods = [contender for contender in self.everyone() if not contender.is_ceiling]
+        return [contender for contender in methods if not contender.setting] or methods
+
+    def others(self) -> list[Contender]:
+        """Methods in further settings: ablations and the like."""
+        return [item for item in self.everyone() if not item.is_ceiling and item not in self.contenders()]
+
+    def ceilings(self) -> list[Contender]:
+        """The oracles."""
+        return [contender for contender in self.everyone() if contender.is_ceiling]
+
+    def seed_names(self) -> list[str]:
+        """All seeds, in order."""
+        names = {seed for values in self.seeds.values() for seed in values}
+        return sorted(names, key=lambda name: (len(name), name))
+
+    def shots(self, contender: Contender, metric: str = ACCURACY, split: str = "unseen") -> list[tuple[int, Estimate]]:
+        """The few-shot curve: (number of reference pairs, estimate), ascending."""
+        found = [
+            (key.shots, estimate)
+            for key, estimate in self.estimates.items()
+            if key[:3] == (contender, metric, split) and key.shots is not None
+        ]
+        return sorted(found, key=lambda point: point[0])
+
+    def metrics(self) -> list[str]:
+        """Metrics given for all reference pairs, accuracy first."""
+        found = {key.metric for key in self.estimates if key.shots is None}
+        return sorted(found, key=lambda metric: (metric != ACCURACY, metric != DIFFERENCE, metric))
+
+    def _rank(self, contender: Contender) -> float:
+        for split in ("overall", "unseen", "seen"):
+            estimate = self.get(contender, ACCURACY, split)
+            if estimate is not None and math.isfinite(estimate.value):
+                return -estimate.value
+        return math.inf
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure as printed, and what it sorts by."""
+
+    text: str
+    interval: str = ""
+    order: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender's line of a table."""
+
+    label: str
+    style: Style | None
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of figures: one heading per cell, contenders first and then the ceilings."""
+
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+    ceilings: tuple[Row, ...] = ()
+
+
+def checked(results: pd.DataFrame) -> pd.DataFrame:
+    """The result rows with one type per column, whether they came from CSV or parquet.
+
+    Raises InputError for a missing column and for two rows that claim to be the same figure.
+    """
+    missing = [column for column in COLUMNS if column not in results.columns]
+    if missing:
+        raise InputError(f"results lack column(s) {missing}: they have {list(results.columns)}; rerun stage compare")
+    table = results[COLUMNS].copy()
+    for column in (name for name in (*IDENTITY, "run") if name != "shots"):
+        table[column] = table[column].astype(object).where(table[column].notna(), "").map(str)
+    for column in ("value", "ci_low", "ci_high"):
+        table[column] = pd.to_numeric(table[column]).astype("float64")
+    for column in ("shots", "n_users", "n_pairs"):
+        table[column] = pd.to_numeric(table[column]).astype("Int64")
+    twice = table[table.duplicated(IDENTITY)]
+    if len(twice):
+        raise InputError(f"results give one figure twice: {twice.iloc[0][IDENTITY].to_dict()}; rerun stage compare")
+    return table
+
+
+def sections(results: pd.DataFrame) -> list[Section]:
+    """One section per dataset, protocol and backbone, in the order of the rows."""
+    table = checked(results)
+    groups = table.groupby(["dataset", "protocol", "backbone"], sort=False)
+    return [_section(dataset, protocol, backbone, rows) for (dataset, protocol, backbone), rows in groups]
+
+
+def styles(found: Iterable[Section]) -> dict[Contender, Style]:
+    """Colour by method, the same in every section; the first variant in full, further ones open and dashed."""
+    everyone = sorted({item for section in found for item in section.everyone() if not item.is_ceiling})
+    colours = method_colours(item.method for item in everyone)
+    return {item: Style(colours[item.method], open=not _is_first(item, everyone)) for item in everyone}
+
+
+def accuracy_table(section: Section, styled: Mapping[Contender, Style]) -> Table:
+    """Seen, unseen and overall accuracy, and where given the paired difference from BT on unseen users."""
+    columns = [(ACCURACY, split) for split in SPLITS]
+    given = {(key.metric, key.split) for key in section.estimates if key.shots is None}
+    columns += [(DIFFERENCE, split) for split in ("seen", "unseen") if (DIFFERENCE, split) in given]
+    names = {ACCURACY: "{}", DIFFERENCE: "{} minus BT"}
+    headings = tuple(names[metric].format(split).capitalize().replace("bt", "BT") for metric, split in columns)
+    return _table(section, styled, section.contenders(), section.ceilings(), columns, headings)
+
+
+def further_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
+    """Every other metric of the contenders: log-loss, calibration and what later work adds."""
+    given = {(key.metric, key.split) for key in section.estimates if key.shots is None}
+    columns = [
+        (metric, split)
+        for metric in section.metrics()
+        if metric not in (ACCURACY, DIFFERENCE)
+        for split in _splits_of(metric, given)
+    ]
+    headings = tuple(f"{metric_name(metric)}, {split}" for metric, split in columns)
+    return _table(section, styled, section.contenders(), section.ceilings(), columns, headings) if columns else None
+
+
+def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
+    """Accuracy in further settings: ablations and the like."""
+    columns = [(ACCURACY, split) for split in SPLITS]
+    headings = tuple(split.capitalize() for split in SPLITS)
+    return _table(section, styled, section.others(), [], columns, headings) if section.others() else None
+
+
+def few_shot_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
+    """Accuracy on unseen users by number of reference pairs."""
+    curves = {item: dict(section.shots(item)) for item in (*section.contenders(), *section.ceilings())}
+    shots = sorted({shot for curve in curves.values() for shot in curve})
+    rows = tuple(
+        Row(item.label, styled.get(item), tuple(_cell(curve.get(shot), ACCURACY) for shot in shots))
+        for item, curve in curves.items()
+        if curve
+    )
+    return Table(tuple(map(str, shots)), rows) if shots else None
+
+
+def metric_name(metric: str) -> str:
+    """The metric with its unit."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+
+
+def _is_first(item: Contender, everyone: list[Contender]) -> bool:
+    """Whether its variant is the method's main one: `default` where there is one, else the first by name."""
+    variants = [other.variant for other in everyone if other.method == item.method]
+    return item.variant == ("default" if "default" in variants else min(variants))
+
+
+def _splits_of(metric: str, given: set[tuple[str, str]]) -> list[str]:
+    found = [split for name, split in given if name == metric]
+    return sorted(found, key=lambda split: (SPLITS.index(split) if split in SPLITS else len(SPLITS), split))
+
+
+def _table(
+    section: Section,
+    styled: Mapping[Contender, Style],
+    contenders: list[Contender],
+    ceilings: list[Contender],
+    columns: list[tuple[str, str]],
+    headings: tuple[str, ...],
+) -> Table:
+    def row(item: Contender) -> Row:
+        cells = tuple(_cell(section.get(item, metric, split), metric) for metric, split in columns)
+        return Row(item.label, styled.get(item), cells)
+
+    return Table(headings, tuple(map(row, contenders)), tuple(map(row, ceilings)))
+
+
+def _cell(estimate: Estimate | None, metric: str) -> Cell:
+    if estimate is None or not math.isfinite(estimate.value):
+        return Cell(TO)
+    scale = scale_of(metric)
+    return Cell(scale.text(estimate.value), estimate.interval(scale), estimate.value)
+
+
+def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> Section:
+    estimates: dict[Key, Estimate] = {}
+    seeds: dict[Key, dict[str, float]] = {}
+    against = _first_against(rows)
+    for row in rows.itertuples(index=False):
+        setting, other = _without_against(row.setting)
+        if row.metric == DIFFERENCE and other != against:
+            continue
+        key = Key(Contender(row.method, row.variant, setting), row.metric, row.split, _whole(row.shots))
+        if row.seed == ALL_SEEDS:
+            estimates[key] = Estimate(row.value, row.ci_low, row.ci_high, _whole(row.n_users), _whole(row.n_pairs))
+        else:
+            seeds.setdefault(key, {})[row.seed] = row.value
+    return Section(dataset, protocol, backbone, estimates, seeds, against)
+
+
+def _first_against(rows: pd.DataFrame) -> str:
+    """The page holds methods against one BT: the first that differences were taken from."""
+    settings = rows.loc[rows["metric"] == DIFFERENCE, "setting"]
+    return _without_against(settings.iloc[0])[1] if len(settings) else ""
+
+
+def _without_against(setting: str) -> tuple[str, str]:
+    """``a=1;against=default`` -> ``a=1`` and ``default``: what a difference is from is no setting of the method."""
+    parts = setting.split(";")
+    named = [part.removeprefix(AGAINST) for part in parts if part.startswith(AGAINST)]
+    return ";".join(part for part in parts if not part.startswith(AGAINST)), named[0] if named else ""
+
+
+def _whole(value: object) -> int | None:
+    return None if pd.isna(value) else int(value)  # type: ignore[call-overload]

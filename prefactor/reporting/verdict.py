@@ -1,0 +1,130 @@
+"""The findings in words, computed from the rows: who beats BT, who does not, and what the best one reaches."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
+from prefactor.reporting.tables import ACCURACY, DIFFERENCE, Contender, Section
+
+BASELINE = "bt"
+PERCENT_SIGN = "\N{NO-BREAK SPACE}%"
+
+
+class Outcome(Enum):
+    """Where the interval lies: of the paired difference about zero, or else beside BT's own."""
+
+    ABOVE = "beat"
+    OPEN = "cannot be told from"
+    BELOW = "fall short of"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One contender against BT on one split; ``evidence`` is the figures in words."""
+
+    contender: Contender
+    outcome: Outcome
+    evidence: str
+
+
+def baseline(section: Section) -> Contender | None:
+    """BT, the reward that is the same for everybody: the variant that differences were taken from, else the best."""
+    found = [item for item in section.contenders() if item.method == BASELINE]
+    return next((item for item in found if item.variant == section.against), found[0] if found else None)
+
+
+def comparisons(section: Section, split: str) -> list[Comparison]:
+    """Each contender that has a figure on ``split`` against BT, best first; empty without BT."""
+    bt = baseline(section)
+    reference = section.get(bt, ACCURACY, split) if bt else None
+    if bt is None:
+        return []
+    found = [_compare(section, item, split, reference) for item in section.contenders() if item.method != BASELINE]
+    return [comparison for comparison in found if comparison is not None]
+
+
+def verdict(section: Section, split: str) -> str:
+    """One sentence: which methods beat BT on ``split``, which do not. Empty where nothing can be compared."""
+    found = comparisons(section, split)
+    if not found:
+        return ""
+    parts = [_clause(outcome, [item for item in found if item.outcome is outcome]) for outcome in Outcome]
+    none = "" if any(item.outcome is Outcome.ABOVE for item in found) else "no method beats BT: "
+    return f"On {split} users, {none}{'; '.join(part for part in parts if part)}."
+
+
+def headline(section: Section) -> str:
+    """The section's finding on unseen users as a sentence."""
+    best = _best(section)
+    if best is None:
+        return f"What reward models learn from {section.dataset}"
+    value = section.get(best, ACCURACY, "unseen")
+    assert value is not None
+    share = f"{PERCENT.text(value.value)}{PERCENT_SIGN} of the choices of people it was not trained on"
+    bt = baseline(section)
+    common = section.get(bt, ACCURACY, "unseen") if bt else None
+    if bt is None or common is None or best == bt:
+        return f"On {section.dataset}, {best.name} predicts {share}"
+    against = f"{PERCENT.text(common.value)}{PERCENT_SIGN} with one reward for everybody"
+    if any(item.contender == best and item.outcome is Outcome.ABOVE for item in comparisons(section, "unseen")):
+        return f"On {section.dataset}, {best.name} predicts {share}, against {against}"
+    finding = f"On {section.dataset}, no personal reward is shown to beat one reward for everybody"
+    return f"{finding}: {_versus(best, value, common)}"
+
+
+def _versus(best: Contender, value: Estimate, common: Estimate) -> str:
+    own, bt = f"{PERCENT.text(value.value)}{PERCENT_SIGN}", f"{PERCENT.text(common.value)}{PERCENT_SIGN}"
+    return f"{best.name} predicts {own} of unseen users' choices, BT {bt}"
+
+
+def _best(section: Section) -> Contender | None:
+    """The highest on unseen users of those that beat BT; else of the personal ones; else of whoever has a figure."""
+    scored = [item for item in section.contenders() if _value(section, item) is not None]
+    above = {item.contender for item in comparisons(section, "unseen") if item.outcome is Outcome.ABOVE}
+    pool = [item for item in scored if item in above] or [item for item in scored if item.method != BASELINE] or scored
+    return max(pool, key=lambda item: (_value(section, item), item), default=None)
+
+
+def _value(section: Section, contender: Contender) -> float | None:
+    estimate = section.get(contender, ACCURACY, "unseen")
+    return estimate.value if estimate is not None and math.isfinite(estimate.value) else None
+
+
+def _compare(section: Section, item: Contender, split: str, bt: Estimate | None) -> Comparison | None:
+    paired = section.get(item, DIFFERENCE, split)
+    if paired is not None and math.isfinite(paired.value):
+        return Comparison(item, _outcome(paired, 0.0, 0.0), _paired_words(paired))
+    own = section.get(item, ACCURACY, split)
+    if own is None or bt is None or not math.isfinite(own.value):
+        return None
+    words = f"{_words(own)} against {_words(bt)}"
+    return Comparison(item, _outcome(own, bt.low, bt.high), words)
+
+
+def _outcome(estimate: Estimate, low: float, high: float) -> Outcome:
+    """Where an interval lies beside [low, high]; NaN ends compare false, so that no interval leaves it open."""
+    if estimate.low > high:
+        return Outcome.ABOVE
+    return Outcome.BELOW if estimate.high < low else Outcome.OPEN
+
+
+def _words(estimate: Estimate) -> str:
+    return f"{PERCENT.text(estimate.value)}{PERCENT_SIGN} [{estimate.interval(PERCENT) or 'no interval'}]"
+
+
+def _paired_words(paired: Estimate) -> str:
+    return f"{POINTS.text(paired.value)} points, {paired.interval(POINTS) or 'no interval'}"
+
+
+def _clause(outcome: Outcome, found: list[Comparison]) -> str:
+    if not found:
+        return ""
+    names = [f"{_unbroken(item.contender.label)} ({item.evidence})" for item in found]
+    subject = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    one = {Outcome.ABOVE: "beats", Outcome.BELOW: "falls short of"}.get(outcome, outcome.value)
+    return f"{subject} {one if len(names) == 1 else outcome.value} BT"
+
+
+def _unbroken(label: str) -> str:
+    return label.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,0 +1,74 @@
+"""The sentences follow the numbers."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefactor.reporting.estimates import Estimate
+from prefactor.reporting.tables import ACCURACY, DIFFERENCE, Contender, Key, Section
+from prefactor.reporting.verdict import Outcome, comparisons, headline, verdict
+
+BT, VRF, LORE = Contender("bt", "default"), Contender("vrf", "default"), Contender("lore", "default")
+Ends = tuple[float, float, float]
+
+
+def section(accuracy: dict[Contender, Ends], difference: dict[Contender, Ends] | None = None) -> Section:
+    """A section with figures (value, low, high) on unseen users."""
+    rows = {Key(item, ACCURACY, "unseen"): Estimate(*ends) for item, ends in accuracy.items()}
+    paired = {Key(item, DIFFERENCE, "unseen"): Estimate(*ends) for item, ends in (difference or {}).items()}
+    return Section("prism", "within-user", "minilm", {**rows, **paired}, {})
+
+
+def test_an_interval_above_bt_beats_it() -> None:
+    found = section({BT: (0.60, 0.58, 0.62), VRF: (0.70, 0.68, 0.72)})
+    assert verdict(found, "unseen").startswith("On unseen users, VRF\N{NO-BREAK SPACE}")
+    assert " beats BT" in verdict(found, "unseen") and "no method" not in verdict(found, "unseen")
+    assert headline(found) == (
+        "On prism, VRF predicts 70.0\N{NO-BREAK SPACE}% of the choices of people it was not trained on, "
+        "against 60.0\N{NO-BREAK SPACE}% with one reward for everybody"
+    )
+
+
+def test_overlapping_intervals_beat_nothing() -> None:
+    found = section({BT: (0.60, 0.58, 0.62), VRF: (0.63, 0.61, 0.65)})
+    assert "no method beats BT: " in verdict(found, "unseen")
+    assert "cannot be told from BT" in verdict(found, "unseen")
+    assert "no personal reward is shown to beat one reward for everybody" in headline(found)
+
+
+def test_paired_differences_decide_where_intervals_overlap() -> None:
+    accuracy = {BT: (0.60, 0.58, 0.62), VRF: (0.62, 0.60, 0.64), LORE: (0.59, 0.57, 0.61)}
+    found = section(accuracy, {VRF: (0.02, 0.01, 0.03), LORE: (-0.01, -0.02, -0.002)})
+    outcomes = {item.contender: item.outcome for item in comparisons(found, "unseen")}
+    assert outcomes == {VRF: Outcome.ABOVE, LORE: Outcome.BELOW}
+    sentence = verdict(found, "unseen")
+    assert "(+2.0 points, +1.0 to +3.0) beats BT" in sentence
+    assert "(\N{MINUS SIGN}1.0 points, \N{MINUS SIGN}2.0 to \N{MINUS SIGN}0.2) falls short of BT" in sentence
+
+
+def test_without_intervals_nothing_is_claimed() -> None:
+    nan = math.nan
+    found = section({BT: (0.60, nan, nan), VRF: (0.90, nan, nan)})
+    assert "no method beats BT" in verdict(found, "unseen") and "no interval" in verdict(found, "unseen")
+
+
+def test_the_oracle_is_no_contender() -> None:
+    found = section({BT: (0.60, 0.58, 0.62), Contender("oracle", "true scores"): (0.98, 0.97, 0.99)})
+    assert verdict(found, "unseen") == ""
+    assert "Oracle" not in headline(found)
+
+
+@pytest.mark.parametrize("accuracy", [{}, {VRF: (0.7, 0.6, 0.8)}, {VRF: (math.nan, math.nan, math.nan)}])
+def test_without_bt_there_is_no_verdict(accuracy: dict[Contender, Ends]) -> None:
+    assert verdict(section(accuracy), "unseen") == ""
+    assert "prism" in headline(section(accuracy))
+
+
+@given(st.floats(-0.3, 0.3), st.floats(0, 0.2), st.floats(0, 0.2))
+def test_a_method_beats_bt_exactly_if_the_interval_lies_above_zero(value: float, below: float, above: float) -> None:
+    found = section({BT: (0.5, 0.4, 0.6), VRF: (0.5, 0.4, 0.6)}, {VRF: (value, value - below, value + above)})
+    assert (") beats BT" in verdict(found, "unseen")) == (value - below > 0)
+    assert (") falls short of BT" in verdict(found, "unseen")) == (value + above < 0)
+    assert ("one reward for everybody: " in headline(found)) == (value - below <= 0)
