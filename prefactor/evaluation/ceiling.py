@@ -1,0 +1,126 @@
+"""The oracle: how well the true preference vectors predict, with true scores and with scores read off the states.
+
+Only a world whose truth is known has these rows. The first says what noise in the labels leaves; the second what a
+backbone's states can give to any linear method: the gap to 100 % is the backbone's, the gap below it the method's.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from prefactor.cohorts import Cohort, StateView, load_cohorts
+from prefactor.evaluation.accuracy import per_user
+from prefactor.evaluation.results import Judged, in_schema, result_rows
+from prefactor.methods.base import Margin
+
+RIDGES = tuple(10.0**power for power in range(-1, 6))
+TRUE, REGRESSED = "true scores", "regressed scores"
+ONE_FIT = "0"  # the oracle has no seed: closed forms, one fit
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a synthetic source keeps: S scores per text, and each user's utility vector in each of C contexts.
+
+    ``rows`` maps text_id -> row of ``table`` (T, S + 1), whose last column is the text's context; ``utilities`` maps
+    user_id -> (C, S).
+    """
+
+    rows: Mapping[str, int]
+    table: np.ndarray
+    utilities: Mapping[str, np.ndarray]
+
+    def gather(self, text_ids: Sequence[str]) -> np.ndarray:
+        """(N, S + 1) float32 scores and context by text id."""
+        return self.table[[self.rows[text_id] for text_id in text_ids]]
+
+
+def read_truth(prepared: Path) -> Truth | None:
+    """The truth of a prepared dataset, or None where nobody knows it."""
+    source = json.loads((prepared / "source.json").read_text(encoding="utf-8"))
+    if not source.get("truth"):
+        return None
+    candidates = pq.read_table(prepared / "candidates.parquet")
+    names = source["contexts"]
+    context = [names.index(source["context_of"][group]) for group in candidates["group_id"].to_pylist()]
+    scores = np.column_stack([candidates[scorer].to_numpy() for scorer in source["scorers"]])
+    rows = {text_id: row for row, text_id in enumerate(candidates["text_id"].to_pylist())}
+    table = np.column_stack([scores, context]).astype(np.float32)
+    return Truth(rows, table, _utilities(pq.read_table(prepared / "users.parquet").to_pandas(), len(names)))
+
+
+def ceiling_rows(truth: Truth | None, split: Path, states: StateView, identity: Mapping[str, str]) -> pd.DataFrame:
+    """Accuracy of the oracle on evaluation pairs, seen and unseen, in both variants; no rows without a truth."""
+    if truth is None:
+        return in_schema(pd.DataFrame(columns=["dataset"]))
+    cohorts = load_cohorts(split, {"truth": truth, "states": states})
+    regressed = _regress(cohorts["seen"])
+    frames = []
+    for variant in (TRUE, REGRESSED):
+        judged = [_judge(cohorts[role], truth, regressed if variant == REGRESSED else None) for role in _ROLES]
+        rows = result_rows(judged, {**identity, "method": "oracle", "variant": variant, "setting": "", "run": ""})
+        frames.append(rows[rows["metric"] == "accuracy"])  # an oracle's score has no scale, so no log loss
+    return in_schema(pd.concat(frames, ignore_index=True))
+
+
+_ROLES = ("seen", "unseen")
+
+
+def _utilities(users: pd.DataFrame, contexts: int) -> dict[str, np.ndarray]:
+    """Each user's vectors (C, S). For a user of two tastes, the mean: nobody can know which spoke."""
+    if "utilities" not in users:
+        constant = np.stack(users["utility"].to_numpy())
+        return {user: np.tile(row, (contexts, 1)) for user, row in zip(users["user_id"], constant, strict=True)}
+    cells = np.stack([np.stack(list(rows)) for rows in users["utilities"]])  # (U, 2 C, S)
+    mean = cells.reshape(len(cells), 2, contexts, -1).mean(1)
+    return dict(zip(users["user_id"], mean, strict=True))
+
+
+def _judge(cohort: Cohort, truth: Truth, regressed: "Ridge | None") -> Judged:
+    pairs = cohort.to_predict("evaluation")
+    known = pairs.responses.views["truth"]
+    scores = known[:, :-1] if regressed is None else regressed.predict(pairs.responses.views["states"])
+    utility = torch.from_numpy(np.stack([truth.utilities[user] for user in cohort.user_ids])).to(
+        scores.dtype
+    )  # (U,C,S)
+    mine = utility[pairs.segment, known[pairs.chosen, -1].long()]  # (N,S)
+    mean = ((scores[pairs.chosen] - scores[pairs.rejected]) * mine).sum(-1)  # (N,S),(N,S) -> (N,)
+    figures = per_user(Margin(mean, torch.zeros_like(mean)), pairs)
+    return Judged(cohort.role, None, cohort.user_ids, {ONE_FIT: figures})
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Linear map from states to scores: (T, H) -> (T, S)."""
+
+    mean: Tensor
+    weight: Tensor
+    intercept: Tensor
+
+    def predict(self, states: Tensor) -> Tensor:
+        """(T, H) -> (T, S)."""
+        return (states - self.mean) @ self.weight + self.intercept  # (T,H)@(H,S)
+
+
+def _regress(seen: Cohort) -> Ridge:
+    """Ridge regression on the training responses; its penalty is chosen on the responses of validation pairs."""
+    train, held = seen.known().compact().responses.views, seen.to_predict("validation").compact().responses.views
+    fits = [_ridge(train["states"], train["truth"][:, :-1], penalty) for penalty in RIDGES]
+    errors = [float((fit.predict(held["states"]) - held["truth"][:, :-1]).square().mean()) for fit in fits]
+    return fits[int(np.argmin(errors))]
+
+
+def _ridge(states: Tensor, scores: Tensor, penalty: float) -> Ridge:
+    """Closed form, in float64; ``penalty`` is in units of the states' mean variance."""
+    centred, target = states.double() - states.double().mean(0), scores.double() - scores.double().mean(0)
+    gram = centred.T @ centred  # (H,T)@(T,H)
+    scale = penalty * gram.diagonal().mean() / len(states)
+    weight = torch.linalg.solve(gram + scale * torch.eye(len(gram), dtype=gram.dtype), centred.T @ target)
+    return Ridge(states.mean(0), weight.to(states.dtype), scores.mean(0))

@@ -1,0 +1,73 @@
+"""Stage compare: all results side by side, the figures, the report."""
+
+import subprocess
+from itertools import product
+
+import pandas as pd
+
+from prefactor.atomic import write_json
+from prefactor.evaluation.comparison import differences_from_bt
+from prefactor.evaluation.results import in_schema, read_results, write_results
+from prefactor.reporting import collect, metrics, write_plots, write_report
+from stages import layout
+from stages.layout import Cell
+from stages.running import run
+from stages.trainings import RunParameters, run_parameters
+
+REPORTS = layout.ROOT / "reports"
+
+
+def compare() -> None:
+    """Join the results of every cell of the run; write the table, DVC's metrics and plots, and the report."""
+    parameters = run_parameters()
+    results = joined(parameters)
+    write_results(results, REPORTS / "results.parquet", REPORTS / "results.csv")
+    write_json(REPORTS / "metrics.json", metrics(results))
+    context = collect(layout.ROOT, *_commit())
+    write_plots(results, REPORTS / "plots", context.trainings)
+    write_report(layout.ROOT, REPORTS / "index.html", results, context)
+    print(f"{len(results):,} results in {REPORTS / 'results.csv'}; the report is {REPORTS / 'index.html'}")
+
+
+def joined(parameters: RunParameters) -> pd.DataFrame:
+    """Every cell's results, its paired differences from BT, and the ceilings."""
+    frames = []
+    for dataset, backbone in product(parameters.datasets, parameters.backbones):
+        frames.append(read_results(layout.ceiling(dataset, backbone) / "results.parquet"))
+        cells = [Cell(dataset, backbone, *row) for row in product(parameters.methods, parameters.variants)]
+        frames += [read_results(cell.evaluation / "results.parquet") for cell in cells]
+        frames += _paired(cells)
+    return in_schema(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
+
+
+def _commit() -> tuple[str, bool]:
+    """The commit that the report was made from, and whether tracked files had changed; nothing outside git."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return "", False
+
+
+def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
+    """Differences from the run's first BT, of every other method."""
+    baselines = [cell for cell in cells if cell.method == "bt"]
+    if not baselines:
+        return []
+    bt = pd.read_parquet(baselines[0].evaluation / "users.parquet")
+    rows = []
+    for cell in cells:
+        if cell.method == "bt":
+            continue
+        identity = read_results(cell.evaluation / "results.parquet").iloc[0]
+        same = {name: identity[name] for name in ("dataset", "protocol", "backbone", "method", "variant", "run")}
+        figures = pd.read_parquet(cell.evaluation / "users.parquet")
+        rows.append(differences_from_bt(figures, bt, same, baselines[0].variant))
+    return rows
+
+
+if __name__ == "__main__":
+    run(compare)

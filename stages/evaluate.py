@@ -1,0 +1,46 @@
+"""Stage evaluate: one trained method on evaluation pairs, all seeds."""
+
+import json
+from pathlib import Path
+
+from prefactor.atomic import atomic_folder
+from prefactor.evaluation.fewshot import judge
+from prefactor.evaluation.results import per_user_table, result_rows, write_results
+from prefactor.methods.storage import load_model
+from prefactor.parameters import build, load_parameters, section
+from stages import layout
+from stages.layout import Cell, seed_folder
+from stages.running import run
+from stages.trainings import EvaluationParameters, cell_cohorts, run_parameters
+
+
+def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
+    """Judge a cell's models; write results.parquet, and users.parquet for paired comparisons."""
+    cell = Cell(dataset, backbone, method, variant)
+    parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
+    models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
+    judged = judge(models, cell_cohorts(cell), parameters.shots)
+    with atomic_folder(cell.evaluation) as scratch:
+        write_results(result_rows(judged, _identity(cell)), scratch / "results.parquet")
+        per_user_table(judged).to_parquet(scratch / "users.parquet", compression="zstd", index=False)
+
+
+def _identity(cell: Cell) -> dict[str, str]:
+    return {
+        "dataset": cell.dataset,
+        "protocol": leakage_rule(layout.split(cell.dataset)),
+        "backbone": cell.backbone,
+        "method": cell.method,
+        "variant": cell.variant,
+        "setting": "",
+        "run": json.loads((cell.model / "training.json").read_text())["run"],
+    }
+
+
+def leakage_rule(split: Path) -> str:
+    """The rule that a split keeps, from its manifest."""
+    return json.loads((split / "manifest.json").read_text())["parameters"]["leakage"]
+
+
+if __name__ == "__main__":
+    run(evaluate)

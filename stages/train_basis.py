@@ -1,0 +1,43 @@
+"""Stage train-basis: the first of a method's two training steps, where it has two."""
+
+from prefactor.atomic import atomic_folder, write_json
+from prefactor.parameters import load_parameters, section
+from stages.layout import Cell, seed_folder
+from stages.running import run
+
+
+def train_basis(dataset: str, backbone: str, method: str, variant: str) -> None:
+    """Fit the basis rewards for every seed; a method of one step leaves a note that says so."""
+    cell = Cell(dataset, backbone, method, variant)
+    if section(load_parameters(), f"{cell.parameters}.basis_training") is not None:
+        return _fit(cell)
+    with atomic_folder(cell.bases) as scratch:
+        write_json(scratch / "training.json", {"steps": f"none: {method} ({variant}) trains in one step"})
+
+
+def _fit(cell: Cell) -> None:
+    # Imported here because most methods have no first step, and torch alone takes seconds to load.
+    from prefactor.errors import InputError
+    from prefactor.methods.storage import save_model
+    from prefactor.seeds import generator
+    from prefactor.training import train, write_history
+    from stages import trainings
+
+    parameters, cohorts = trainings.method_parameters(cell).basis_training, trainings.cell_cohorts(cell)
+    assert parameters is not None
+    history = []
+    with atomic_folder(cell.bases) as scratch:
+        for seed in trainings.run_parameters().seeds:
+            model = trainings.new_model(cell, cohorts["seen"], seed)
+            basis = model.first_step(generator(seed, cell.method, "basis"))
+            if basis is None:
+                raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
+            basis.standardise(cohorts["seen"].known().compact().responses)
+            name = f"train-basis {cell.name} seed {seed}"
+            history += train(basis, cohorts["seen"], cohorts["validation"], parameters, seed, name).history
+            save_model(basis, seed_folder(scratch, seed))
+        write_history(scratch / "history.csv", history)
+
+
+if __name__ == "__main__":
+    run(train_basis)

@@ -1,0 +1,75 @@
+"""What the two training stages share: a cell's parameters, its cohorts, a fresh model."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from prefactor.backbones import open_states
+from prefactor.cohorts import Cohort, load_cohorts
+from prefactor.errors import InputError
+from prefactor.methods import METHODS
+from prefactor.methods.base import RewardModel, Shape
+from prefactor.parameters import build, load_parameters, section
+from prefactor.seeds import generator
+from prefactor.training import TrainingParameters
+from stages import layout
+from stages.layout import Cell
+
+
+@dataclass(frozen=True)
+class MethodParameters:
+    """A method's section: its model, and how each of its steps is trained; no first step when it is null."""
+
+    model: dict[str, Any] = field(default_factory=dict)
+    basis_training: TrainingParameters | None = None
+    training: TrainingParameters = field(default_factory=TrainingParameters)
+
+
+@dataclass(frozen=True)
+class RunParameters:
+    """What is trained: names of datasets, backbones, methods and variants; training seeds; CPU threads."""
+
+    datasets: tuple[str, ...]
+    backbones: tuple[str, ...]
+    methods: tuple[str, ...]
+    variants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class EvaluationParameters:
+    """``shots``: sizes |C| of the unseen users' few-shot curve."""
+
+    shots: tuple[int, ...] = (1, 3, 5, 7, 9, 20, 45)
+
+
+def method_parameters(cell: Cell) -> MethodParameters:
+    """A cell's section of params.yaml."""
+    return build(MethodParameters, section(load_parameters(), cell.parameters), cell.parameters)
+
+
+def run_parameters() -> RunParameters:
+    """Section ``run``; sets the number of threads, on which the last digits of every sum depend."""
+    parameters = build(RunParameters, section(load_parameters(), "run"), "run")
+    torch.set_num_threads(parameters.threads)
+    return parameters
+
+
+def cell_cohorts(cell: Cell) -> dict[str, Cohort]:
+    """The cell's users with their cached states."""
+    return load_cohorts(layout.split(cell.dataset), {"states": open_states(layout.states(cell.dataset, cell.backbone))})
+
+
+def new_model(cell: Cell, seen: Cohort, seed: int) -> RewardModel:
+    """A model with fresh parameters for one seed, scaled to the training responses."""
+    if cell.method not in METHODS:
+        raise InputError(f"run.methods: unknown method {cell.method!r}; known: {', '.join(sorted(METHODS))}")
+    kind = METHODS[cell.method]
+    settings = build(kind.Parameters, method_parameters(cell).model, f"{cell.parameters}.model")
+    known = seen.known().compact()
+    shape = Shape(width=known.responses.views[kind.view].shape[1], seen_users=len(seen))
+    model = kind(settings, shape, generator(seed, cell.method, "initial"))  # type: ignore[call-arg]
+    model.standardise(known.responses)
+    return model

@@ -1,0 +1,106 @@
+"""The pipeline from preferences to the report, by a real `dvc repro`."""
+
+import copy
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.stages.conftest import Project, make_project, tiny_parameters
+
+
+def test_every_promised_file_is_there(whole: Project) -> None:
+    reports = whole.folder / "reports"
+    for name in ("index.html", "results.csv", "results.parquet", "metrics.json", "plots/few_shot.csv"):
+        assert (reports / name).stat().st_size > 0
+    for dataset in ("stylebench", "mine"):
+        for gate in ("tables", "split"):
+            assert (reports / "data_docs" / dataset / gate / "index.html").exists()
+
+
+def test_results_have_every_method_split_and_shot(whole: Project) -> None:
+    results = pd.read_parquet(whole.folder / "reports" / "results.parquet")
+    accuracy = results[(results.metric == "accuracy") & (results.seed == "all")]
+    for method in ("bt", "vrf"):
+        mine = accuracy[accuracy.method == method]
+        assert set(mine[mine.shots.isna()].split) == {"seen", "unseen", "overall"}
+        assert set(mine.shots.dropna()) == {1, 3}
+    assert set(accuracy[accuracy.method == "oracle"].variant) == {"true scores", "regressed scores"}
+    true = accuracy[(accuracy.variant == "true scores")]
+    assert (true.value == 1).all()  # labels have no noise here
+    assert "accuracy_minus_bt" in set(results.metric)
+    assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
+
+
+def test_a_second_repro_runs_nothing(whole: Project) -> None:
+    assert whole.reproduce() == set()
+
+
+def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> None:
+    before = whole.parameters()
+    changed = copy.deepcopy(before)
+    changed["methods"]["vrf"]["default"]["training"]["learning_rate"] = 0.02
+    try:
+        whole.set_parameters(changed)
+        ran = whole.reproduce()
+    finally:
+        whole.set_parameters(before)
+    assert ran == {
+        "train-encoder@stylebench-minilm-vrf-default",
+        "evaluate@stylebench-minilm-vrf-default",
+        "compare",
+    }
+
+
+def test_own_file_was_prepared_and_its_duplicate_counted(whole: Project) -> None:
+    source = json.loads((whole.folder / "data" / "prepared" / "mine" / "source.json").read_text())
+    assert source["dropped"]["duplicate_pairs"] == 1
+    manifest = json.loads((whole.folder / "data" / "split" / "mine" / "manifest.json").read_text())
+    assert manifest["parameters"]["leakage"] == "within-user"
+
+
+def test_a_bad_file_stops_the_pipeline_with_row_value_and_fix(tmp_path: Path) -> None:
+    project = make_project(tmp_path, tiny_parameters())
+    rows = (tmp_path / "mine.jsonl").read_text().splitlines()
+    broken = json.loads(rows[4])
+    rows[4] = json.dumps({**broken, "rejected": broken["chosen"]})
+    (tmp_path / "mine.jsonl").write_text("\n".join(rows))
+    done = project.run("dvc", "repro", "prepare@mine", check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "mine.jsonl" in said and "row 5" in said and "Traceback" not in said
+    assert not (tmp_path / "data" / "prepared" / "mine").exists()
+
+
+def test_an_unknown_parameter_names_the_nearest(tmp_path: Path) -> None:
+    parameters = tiny_parameters()
+    parameters["datasets"]["stylebench"]["options"]["promts"] = 3
+    done = make_project(tmp_path, parameters).run("dvc", "repro", "prepare@stylebench", check=False)
+    assert "unknown key 'promts'; did you mean 'prompts'" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_repro_resumes_from_the_last_whole_shard(tmp_path: Path, blow: signal.Signals) -> None:
+    project = make_project(tmp_path, tiny_parameters(), ["validate@stylebench"])
+    shards = tmp_path / "data" / "states" / "stylebench" / "minilm" / "shards"
+    running = project.start("dvc", "repro", "embed@stylebench-minilm")
+    deadline = time.monotonic() + 120
+    while len(whole_shards(shards)) < 2:
+        assert running.poll() is None and time.monotonic() < deadline, "embedding ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(running.pid, blow)
+    running.wait(timeout=60)
+    survived = {path: path.stat().st_mtime_ns for path in whole_shards(shards)}
+    again = project.run("dvc", "repro", "embed@stylebench-minilm")
+    assert f"{16 * len(survived)} reused" in again.stdout
+    assert f"{108 - 16 * len(survived)} texts encoded" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in survived} == survived
+
+
+def whole_shards(folder: Path) -> list[Path]:
+    """Index files, which are written after the states they describe."""
+    return sorted(folder.glob("*.index.npy"))
