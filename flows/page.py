@@ -1,0 +1,67 @@
+"""`make prefect`: a Prefect server on loopback and the project's flows served to it, ending together."""
+
+import argparse
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from subprocess import Popen
+from typing import cast
+
+from flows.environment import child_environment
+from flows.leash import leashed
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+SECONDS_TO_START = 120.0
+
+
+def main(port: int) -> None:
+    """Run the server on a port of this machine only, and serve the flows, until interrupted."""
+    api = f"http://{HOST}:{port}/api"
+    # Read by Prefect at import, hence before it; the page would otherwise look for its server on the default port.
+    os.environ.update(PREFECT_API_URL=api, PREFECT_SERVER_UI_API_URL=api)
+    os.environ.setdefault("PREFECT_HOME", str(PROJECT_ROOT / ".prefect"))
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    with leashed(command, folder=PROJECT_ROOT, environment=child_environment()) as server:
+        wait_until_healthy(api, server, SECONDS_TO_START)
+        serve_flows()
+
+
+def wait_until_healthy(api: str, server: "Popen[str]", seconds: float) -> None:
+    """Wait for the server's answer; exit if it ends first or takes longer than ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            sys.exit(f"The Prefect server ended with status {server.returncode}: is another one on its port?")
+        if _is_healthy(api):
+            return
+        time.sleep(0.5)
+    sys.exit(f"The Prefect server at {api} did not answer within {seconds:.0f} s")
+
+
+def serve_flows() -> None:
+    """Offer every flow as a deployment of this machine; a second rebuild waits for the first."""
+    from prefect import serve
+    from prefect.deployments.runner import RunnerDeployment
+
+    from flows.rebuild import rebuild
+
+    deployment = rebuild.to_deployment("local", concurrency_limit=1, description=rebuild.description)
+    serve(cast(RunnerDeployment, deployment))  # a coroutine only where it is called from one
+
+
+def _is_healthy(api: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=2) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=4200)
+    main(parser.parse_args().port)

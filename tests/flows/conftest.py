@@ -1,0 +1,80 @@
+"""A DVC project small enough to run for real."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.environment import child_environment
+
+DVC_YAML = """\
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    outs: [a.txt]
+  grow:
+    matrix:
+      to: [p, q]
+    cmd: cp a.txt ${item.to}.txt
+    deps: [a.txt]
+    outs: ["${item.to}.txt"]
+  report:
+    cmd: python report.py
+    deps: [p.txt, q.txt, report.py]
+    params: [size]
+    outs: [reports]
+  aside:
+    cmd: echo aside > aside.txt
+    outs: [aside.txt]
+"""
+REPORT = """\
+import pathlib
+folder = pathlib.Path("reports")
+for page in (folder / "index.html", folder / "data_docs" / "toy_set" / "tables" / "index.html"):
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("<p>seen</p>")
+print("report written")
+"""
+
+
+class TinyProject:
+    """Five trivial stages in a folder of their own; scripts can be replaced to make one fail or wait."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("dvc.yaml", DVC_YAML)
+        self.write("params.yaml", "size: 1\n")
+        self.write("prepare.py", "print('preparing')\nopen('a.txt', 'w').write('a')\n")
+        self.write("report.py", REPORT)
+        self.write("stages/publish.py", "print('published')\nopen('published.txt', 'a').write('once\\n')\n")
+        self.write(".dvc/config", "[core]\n    no_scm = true\n    analytics = false\n")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a real DVC command and keep all it says, in order."""
+        return subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=self.root,
+            env=child_environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@pytest.fixture
+def tiny_project(tmp_path: Path) -> TinyProject:
+    return TinyProject(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], TinyProject]:
+    """Makes projects that several tests of a module share."""
+    return lambda: TinyProject(tmp_path_factory.mktemp("project"))
