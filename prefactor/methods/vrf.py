@@ -176,7 +176,7 @@ class VRF(FactorisedReward):
     def prior_state(self, users: int) -> UserState:
         """The state of users of whom nothing is known."""
         empty = self.basis_mean.new_zeros(users, self.settings.latent)
-        return self._state(empty, empty, empty[:, 0])
+        return self._state(empty, empty.clone(), empty.new_zeros(users))
 
     def weights(self, users: UserState) -> Tensor:
         return users["weight"]

@@ -1,0 +1,1 @@
+"""The served model: (user, prompt, candidate responses) -> ranked rewards with their uncertainty."""

@@ -1,0 +1,119 @@
+"""What the stages wrote about each training: weights, history, figures."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from prefactor.errors import InputError
+from prefactor.evaluation.results import read_results
+from prefactor.parameters import load_parameters, section
+from prefactor.tracking.reading import read_json
+
+MATRIX = {"dataset": "datasets", "backbone": "backbones", "method": "methods", "variant": "variants"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """One method in one variant, trained with some seeds on one dataset's states by one backbone."""
+
+    root: Path
+    dataset: str
+    backbone: str
+    method: str
+    variant: str
+
+    @property
+    def path(self) -> Path:
+        """The part that all of its paths share."""
+        return Path(self.dataset, self.backbone, self.method, self.variant)
+
+    @property
+    def name(self) -> str:
+        """How it is called where people read."""
+        return f"{self.method}/{self.variant} on {self.backbone}"
+
+    @property
+    def folder(self) -> Path:
+        """Models, a folder per seed, with history.csv and training.json."""
+        return self.root / "models" / self.path
+
+    @property
+    def evaluation(self) -> Path:
+        """Figures on evaluation pairs."""
+        return self.root / "reports" / "evaluation" / self.path
+
+    @cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """training.json. InputError if it is broken or lacks what is needed here."""
+        path = self.folder / "training.json"
+        summary = read_json(path)
+        missing = [key for key in ("seeds", "parameters", "run") if not summary.get(key)]
+        if missing:
+            raise InputError(f"{path} lacks {', '.join(missing)}: rerun stage train-encoder")
+        return summary
+
+    @property
+    def run(self) -> str:
+        """Content hash of the weights of all seeds."""
+        return str(self.summary["run"])
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Mean over seeds of the best validation's accuracy: what models are chosen by."""
+        return fmean(seed["validation_accuracy"] for seed in self.summary["seeds"].values())
+
+    @property
+    def best_seed(self) -> str:
+        """The seed that validated best; the first of equals."""
+        seeds = self.summary["seeds"]
+        return max(seeds, key=lambda seed: seeds[seed]["validation_accuracy"])
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """history.csv: one row per seed and validation."""
+        path = self.folder / "history.csv"
+        try:
+            return pd.read_csv(path, dtype={"seed": str})
+        except (FileNotFoundError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise InputError(f"{path} cannot be read ({error}): rerun stage train-encoder") from error
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """The rows of results.parquet."""
+        return read_results(self.evaluation / "results.parquet")
+
+    @property
+    def evaluated(self) -> bool:
+        """Is there a results table, and does it judge these weights rather than earlier ones."""
+        return (self.evaluation / "results.parquet").exists() and set(self.results["run"]) == {self.run}
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that name what would be published: the weights, their history, their figures."""
+        digest = hashlib.sha256(str(self.path).encode())
+        digest.update(json.dumps(self.summary, sort_keys=True).encode())
+        for path in (self.folder / "history.csv", self.evaluation / "results.parquet"):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def find_trainings(root: Path) -> list[Training]:
+    """All trainings below ``root`` that section ``run`` of params.yaml asks for; all there are if it is silent."""
+    found = [
+        Training(root, *path.parent.relative_to(root / "models").parts)
+        for path in sorted((root / "models").glob("*/*/*/*/training.json"))
+    ]
+    wanted = section(load_parameters(root / "params.yaml"), "run")
+    return [training for training in found if _asked_for(training, wanted)]
+
+
+def _asked_for(training: Training, wanted: Mapping[str, Any]) -> bool:
+    parts = {names: getattr(training, part) for part, names in MATRIX.items()}
+    return all(part in wanted.get(names, [part]) for names, part in parts.items())
