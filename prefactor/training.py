@@ -76,7 +76,9 @@ def train(
     """
     started = time.monotonic()
     known = seen.known()
-    optimiser = torch.optim.AdamW(model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay)
+    optimiser = torch.optim.AdamW(
+        model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
+    )
     steps = parameters.epochs * math.ceil(len(seen) / parameters.episodes.users_per_step)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps, parameters.warmup))
     batches = episodes(known, parameters.episodes, generator(seed, model.name, "episodes"))

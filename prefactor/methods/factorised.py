@@ -44,8 +44,12 @@ class FactorisedReward(RewardModel):
 
     def basis_differences(self, pairs: PairBatch) -> Tensor:
         """(N, K) dphi = phi(h+) - phi(h-); phi runs once per unique response."""
-        phi = self.basis(pairs.responses)  # (T,K)
-        return phi[pairs.chosen] - phi[pairs.rejected]  # (N,K)
+        return self.differences(self.basis(pairs.responses), pairs)
+
+    @staticmethod
+    def differences(phi: Tensor, pairs: PairBatch) -> Tensor:
+        """Basis rewards (T, K) of a batch's responses to their differences (N, K) over its pairs."""
+        return phi[pairs.chosen] - phi[pairs.rejected]
 
     def margin(self, weights: Tensor, difference: Tensor) -> Margin:
         """VRF Eq. (7): weights (N, K) and basis differences (N, K) to mean and variance (N,)."""

@@ -136,8 +136,9 @@ class VRF(FactorisedReward):
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """L = L_VBT + L_SEP + beta L_REG (VRF Eq. 9): mean over target pairs, sum over base pairs, mean over users."""
         self.train_noise(generator)
-        users = self._state(*self._evidence(batch.references().compact()))
-        margin = self.compare(users, batch.targets().compact())
+        states, targets = self.scaled(batch.responses), batch.targets()
+        users = self._state(*self._evidence(batch.references(), states))
+        margin = self.margin(self.weights(users)[targets.segment], self.differences(self.phi(states), targets))
         loss = -F.logsigmoid(margin.attenuated() if self.settings.attenuated else margin.mean).mean()
         if self.settings.separated:
             loss = loss + self.separation()
@@ -164,11 +165,13 @@ class VRF(FactorisedReward):
         State: ``shift`` and ``precision`` (U, D), ``count`` (U,), the sums that later pairs add to; ``mean`` and
         ``std`` (U, D) of q_u; ``weight`` (U, K).
         """
-        return self._state(*self._evidence(reference.compact()))
+        reference = reference.compact()
+        return self._state(*self._evidence(reference, self.scaled(reference.responses)))
 
     def update(self, users: UserState, reference: PairBatch) -> UserState:
         """The users' state after further pairs, without the earlier ones; equal to adapting on all of them."""
-        more = self._evidence(reference.compact())
+        reference = reference.compact()
+        more = self._evidence(reference, self.scaled(reference.responses))
         return self._state(
             *(users[name] + new for name, new in zip(("shift", "precision", "count"), more, strict=True))
         )
@@ -208,12 +211,11 @@ class VRF(FactorisedReward):
         """Keep the mean weight of seen users: the answer for a user without pairs when there is no unit prior."""
         self.mean_weight.copy_(self.adapt(reference)["weight"].mean(0))
 
-    def _evidence(self, reference: PairBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Sums over each user's pairs: shift (U, D), precision (U, D), count (U,).
+    def _evidence(self, reference: PairBatch, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Sums over each user's pairs, from standardised states (T, H): shift (U, D), precision (U, D), count (U,).
 
         For the product these are natural parameters; for mean pooling, sums of means and of variances.
         """
-        states = self.scaled(reference.responses)
         sums = self.basis_mean.new_zeros(2, reference.n_users, self.settings.latent)
         shift, precision = sums[0], sums[1]
         for rows in torch.arange(len(reference), device=states.device).split(PAIRS_PER_CHUNK):

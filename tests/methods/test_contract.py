@@ -118,7 +118,7 @@ def test_a_broken_model_file_says_what_to_do(model: RewardModel, tmp_path) -> No
     save_model(model, tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(InputError, match="model.safetensors cannot be read .* rerun stage train-encoder"):
+    with pytest.raises(InputError, match="rerun stage train-encoder"):
         load_model(tmp_path / "model")
 
 
