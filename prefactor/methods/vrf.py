@@ -19,10 +19,9 @@ from prefactor.methods.gaussians import (
 )
 from prefactor.methods.lore import LoRe, LoReParameters
 from prefactor.preferences import PairBatch
-from prefactor.segments import segment_sum
 
 LOG_STD_RANGE = (-6.0, 4.0)  # keeps precisions within float32 when thousands of pairs are multiplied
-PAIRS_PER_CHUNK = 65_536  # bounds the memory of adapting any number of users
+PAIRS_PER_CHUNK = 8_192  # a chunk stays in the processor's cache, and memory does not grow with the users
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,9 @@ class PairEncoder(nn.Module):
     def shared_first(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Tensor:
         """(N, hidden) first layer, computed once per unique response and gathered; equal to ``direct_first``."""
         for_mean, for_difference = self.first.weight.chunk(2, -1)  # (hidden,H),(hidden,H)
-        plus = states @ (for_mean / 2 + for_difference).T  # (T,H)@(H,hidden)
-        minus = states @ (for_mean / 2 - for_difference).T
-        return plus[chosen] + minus[rejected] + self.first.bias
+        plus = F.linear(states, for_mean / 2 + for_difference, self.first.bias)  # (T,H)@(H,hidden)
+        minus = F.linear(states, for_mean / 2 - for_difference)
+        return plus[chosen] + minus[rejected]
 
 
 class VRF(FactorisedReward):
@@ -216,15 +215,15 @@ class VRF(FactorisedReward):
 
         For the product these are natural parameters; for mean pooling, sums of means and of variances.
         """
-        sums = self.basis_mean.new_zeros(2, reference.n_users, self.settings.latent)
-        shift, precision = sums[0], sums[1]
+        shift = self.basis_mean.new_zeros(reference.n_users, self.settings.latent)
+        precision = torch.zeros_like(shift)
         for rows in torch.arange(len(reference), device=states.device).split(PAIRS_PER_CHUNK):
             pairs = self.encoder(states, reference.chosen[rows], reference.rejected[rows])
             variance = pairs.std.square()
             product = self.settings.pooling == "product"
             segment = reference.segment[rows]
-            shift = shift + segment_sum(pairs.mean / variance if product else pairs.mean, segment, len(shift))
-            precision = precision + segment_sum(variance.reciprocal() if product else variance, segment, len(shift))
+            shift.index_add_(0, segment, pairs.mean / variance if product else pairs.mean)
+            precision.index_add_(0, segment, variance.reciprocal() if product else variance)
         return shift, precision, reference.pairs_per_user().to(states.dtype)
 
     def _state(self, shift: Tensor, precision: Tensor, count: Tensor) -> UserState:
