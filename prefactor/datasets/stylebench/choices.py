@@ -14,7 +14,7 @@ from prefactor.preferences import PAIRS, content_id
 from prefactor.progress import progress
 from prefactor.seeds import mixed_seed
 
-CELLS_AT_ONCE = 2**23  # (user, response) scores in memory together: 64 MiB
+CELLS_AT_ONCE = 2**21  # (user, response) scores in memory together: 16 MiB
 DECIMALS = 9  # scores that differ by less are equal, whatever the rounding of a machine's matrix product
 
 

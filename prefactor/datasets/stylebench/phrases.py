@@ -53,7 +53,7 @@ WITH_REASON: dict[tuple[Register, Stance], tuple[str, ...]] = {
         "Just {do}, 'cause {why}.",
         "Go ahead and {do}; {why}.",
         "I would just {do}, you know, since {why}.",
-        "So, {do}, 'cause {why}.",
+        "You just {do}, okay, 'cause {why}.",
     ),
     ("casual", "firm"): (
         "You have got to {do}, 'cause {why}.",
@@ -99,7 +99,7 @@ WITHOUT_REASON: dict[tuple[Register, Stance], tuple[str, ...]] = {
         "It would perhaps be prudent to {do}.",
         "It might be appropriate to {do}.",
     ),
-    ("casual", "plain"): ("Just {do}.", "Go ahead and {do}.", "So, {do}, okay.", "I would just {do}, you know."),
+    ("casual", "plain"): ("Just {do}.", "Go ahead and {do}.", "You just {do}, okay.", "I would just {do}, you know."),
     ("casual", "firm"): (
         "You have got to {do}.",
         "Seriously, {do}.",
@@ -179,10 +179,10 @@ STORIES = (
     "Let me tell you what happened to me: {story}.",
 )
 MORALS = (
-    "That day taught me to take it slowly.",
-    "I laughed about it later, but I never forgot it.",
-    "In the end I was glad that I had kept going.",
-    "It took me a while, and then it finally worked.",
+    "That day taught me more than any book.",
+    "I learnt a lot from it.",
+    "I told the tale for years, and I never forgot it.",
+    "I did it differently from then on.",
 )
 OPEN_QUESTIONS = (
     "What have you tried so far?",

@@ -38,7 +38,7 @@ RELATIONSHIPS = Topic(
             task="make new friends in a new city",
             advice=(
                 ("join a group that meets every week", "friendship grows out of seeing people again"),
-                ("be the one who asks for a coffee", "most people are waiting to be asked"),
+                ("ask people for a coffee yourself", "most people are waiting to be asked"),
                 ("say yes to the first few invitations", "each one leads to the next"),
                 ("learn the names of your neighbours", "the closest people are the easiest to meet"),
                 ("keep going for three months", "strangers need time to become friends"),

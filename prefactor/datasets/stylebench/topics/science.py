@@ -51,7 +51,7 @@ SCIENCE = Topic(
                 "a wanted poster helps the police before any crime happens",
                 "measles needs about nineteen protected people in every twenty",
             ),
-            story="my grandmother told me about her brother's polio, and I never forgot why she queued for hours",
+            story="I feared every needle as a boy until my grandmother told me why she had once queued for hours",
             questions=("What do your listeners already believe?", "Which vaccine is it about?"),
         ),
         Subject(

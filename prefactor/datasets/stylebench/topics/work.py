@@ -51,7 +51,7 @@ WORK = Topic(
                 "a page that everyone reads in silence for ten minutes replaces a slide show",
                 "twenty-five minutes and one decision make a good meeting",
             ),
-            story="I sat in a meeting of thirty people once and counted that it had cost us a small car",
+            story="I sat in a meeting of thirty people and counted that it had cost us a small car",
             questions=("How many people attend?", "What should be different afterwards?"),
         ),
         Subject(
