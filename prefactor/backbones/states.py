@@ -1,0 +1,220 @@
+"""The on-disk cache of hidden states: embed once, add what is new, read by text id.
+
+A cache folder holds ``meta.json`` (which backbone made it, and the dtype) and ``shards/``. Stage embed owns it.
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prefactor.atomic import write_json
+from prefactor.backbones.encoding import Backbone, Encoded
+from prefactor.backbones.loading import BackboneParameters
+from prefactor.backbones.shards import INDEX, Shard, open_shard, remove_shard, shard_names, sweep, write_shard
+from prefactor.errors import InputError
+from prefactor.preferences import TEXTS, content_id
+from prefactor.progress import Progress, progress
+
+FORMAT = 1
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EmbedReport:
+    """What embedding did: ``texts`` = ``encoded`` now + ``reused``; ``truncated`` and ``tokens`` are over all texts."""
+
+    texts: int
+    encoded: int
+    reused: int
+    truncated: int
+    tokens: int
+    seconds: float
+
+
+def embed(texts: Path | str, folder: Path | str, backbone: Backbone, parameters: BackboneParameters) -> EmbedReport:
+    """Bring the cache in ``folder`` up to date with a table of texts, encoding only what it lacks.
+
+    Killed at any moment, the next call goes on after the last whole shard. A cache of another backbone or dtype
+    is discarded, as are damaged shards and shards of which no text is left. Raises InputError on a bad table.
+    """
+    started = time.monotonic()
+    table = _read_texts(Path(texts))
+    folder, dtype = Path(folder), np.dtype(parameters.states_dtype)
+    _prepare(folder, backbone.identity(), parameters.states_dtype)
+    wanted = _as_ids(table["text_id"].to_pylist())
+    kept = _live_shards(folder, wanted, backbone.hidden, dtype)
+    missing = np.flatnonzero(~np.isin(wanted, _joined(kept, "id")))
+    with progress("embed", len(missing), "texts") as shown:
+        for number, rows in enumerate(_chunks(missing, parameters.shard_texts), _next_number(kept)):
+            name, part = f"{number:05d}", table.take(pa.array(rows))
+            write_shard(folder, name, wanted[rows], _encode(part, backbone, dtype, shown), dtype)
+            kept.append(open_shard(folder, name, backbone.hidden, dtype))
+    live = np.isin(_joined(kept, "id"), wanted)
+    return EmbedReport(
+        texts=len(wanted),
+        encoded=len(missing),
+        reused=len(wanted) - len(missing),
+        truncated=int(_joined(kept, "truncated")[live].sum()),
+        tokens=int(_joined(kept, "tokens")[live].sum()),
+        seconds=time.monotonic() - started,
+    )
+
+
+class States:
+    """Hidden states of a cache, read through memory maps. See :func:`open_states`."""
+
+    def __init__(self, folder: Path, meta: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.identity: dict[str, Any] = dict(meta["identity"])
+        self.hidden = int(self.identity["hidden_size"])
+        dtype = np.dtype(meta["states_dtype"])
+        self._shards = [open_shard(folder, name, self.hidden, dtype) for name in shard_names(folder)]
+        ids = _joined(self._shards, "id")
+        self._order = np.argsort(ids, kind="stable")
+        self._ids = ids[self._order]
+        self._first = np.cumsum([0, *(len(shard) for shard in self._shards)])  # global row where each shard starts
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def gather(self, text_ids: Sequence[str]) -> np.ndarray:
+        """States (N, H) float32 of N texts, in the order given. Raises InputError if the cache lacks any."""
+        rows = self._rows(text_ids)
+        out = np.empty((len(rows), self.hidden), dtype=np.float32)
+        of_shard = np.searchsorted(self._first, rows, side="right") - 1
+        for number in np.unique(of_shard):
+            here = np.flatnonzero(of_shard == number)
+            here = here[np.argsort(rows[here], kind="stable")]  # read the file forwards
+            out[here] = self._shards[number].states[rows[here] - self._first[number]]
+        return out
+
+    def _rows(self, text_ids: Sequence[str]) -> np.ndarray:
+        wanted = _as_ids(text_ids)
+        place = np.searchsorted(self._ids, wanted)
+        found = np.zeros(len(wanted), dtype=bool)
+        inside = place < len(self._ids)
+        found[inside] = self._ids[place[inside]] == wanted[inside]
+        if not found.all():
+            example = text_ids[int(np.argmin(found))]
+            raise InputError(
+                f"cache {self.folder} lacks the states of {int((~found).sum())} of {len(found)} texts, "
+                f"e.g. text_id {example!r}: rerun stage embed"
+            )
+        return self._order[place]
+
+
+def open_states(folder: Path | str, expected: Mapping[str, Any] | None = None) -> States:
+    """Open a cache for reading.
+
+    ``expected``: what the backbone's identity has to be, all of it or some keys. Raises InputError if the cache is
+    missing or damaged, or was made otherwise.
+    """
+    folder = Path(folder)
+    meta = _read_meta(folder)
+    if meta is None:
+        raise InputError(f"{folder} holds no states: meta.json is missing or damaged: run stage embed")
+    for key, value in (expected or {}).items():
+        if (actual := meta["identity"].get(key)) != value:
+            made = f"was made with {key.replace('_', ' ')} {actual}"
+            raise InputError(f"cache {folder} {made} but the model expects {value}: rerun stage embed")
+    return States(folder, meta)
+
+
+def _prepare(folder: Path, identity: Mapping[str, Any], dtype: str) -> None:
+    """Make ``folder`` a cache of this backbone and dtype, keeping the shards of one that already is."""
+    meta = {"format": FORMAT, "identity": dict(identity), "states_dtype": dtype}
+    found = _read_meta(folder)
+    if found == meta:
+        return
+    if found is not None or shard_names(folder):
+        logger.warning("embed: discarding %s: %s", folder, _difference(found, meta))
+    shutil.rmtree(folder / "shards", ignore_errors=True)
+    write_json(folder / "meta.json", meta)
+
+
+def _difference(found: Mapping[str, Any] | None, meta: Mapping[str, Any]) -> str:
+    if found is None:
+        return "its meta.json is missing or damaged"
+    old, new = ({**value, **value["identity"]} for value in (found, meta))
+    keys = [key for key in new if key != "identity" and old.get(key) != new[key]]
+    changes = [f"it was made with {key} {old.get(key)}, now {new[key]}" for key in keys]
+    return "; ".join(changes) or "its identity has other keys"
+
+
+def _read_meta(folder: Path) -> dict[str, Any] | None:
+    """meta.json, or None where it is missing, damaged or of another format."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        known = meta["format"] == FORMAT and "hidden_size" in meta["identity"] and "states_dtype" in meta
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return meta if known else None
+
+
+def _read_texts(path: Path) -> pa.Table:
+    """The table of texts, each id unique and the hash of its text: what makes it safe as the cache's key."""
+    try:
+        table = pq.read_table(path, columns=TEXTS.names)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"texts {path} cannot be read as a table of {', '.join(TEXTS.names)}: {error}") from error
+    ids, prompts, responses = (table[name].to_pylist() for name in TEXTS.names)
+    if (repeated := len(ids) - len(set(ids))) > 0:
+        raise InputError(f"texts {path}: {repeated} text_id(s) occur more than once: keep each text once")
+    for row, (text_id, prompt, response) in enumerate(zip(ids, prompts, responses, strict=True)):
+        if prompt is None or response is None or text_id != content_id(prompt, response):
+            raise InputError(
+                f"texts {path}, row {row}: text_id {text_id!r} is no hash of its text: rerun stage prepare"
+            )
+    return table
+
+
+def _live_shards(folder: Path, wanted: np.ndarray, hidden: int, dtype: np.dtype[Any]) -> list[Shard]:
+    """The whole shards that hold a wanted text; others, and what a killed run left, are removed."""
+    sweep(folder)
+    kept = []
+    for name in shard_names(folder):
+        try:
+            shard = open_shard(folder, name, hidden, dtype)
+        except InputError as error:
+            logger.warning("embed: encoding shard %s again: %s", name, error)
+            remove_shard(folder, name)
+            continue
+        if np.isin(shard.index["id"], wanted).any():
+            kept.append(shard)
+        else:
+            remove_shard(folder, name)
+    return kept
+
+
+def _encode(part: pa.Table, backbone: Backbone, dtype: np.dtype[Any], shown: Progress) -> Encoded:
+    encoded = backbone.encode(part["prompt"].to_pylist(), part["response"].to_pylist(), shown)
+    if (peak := float(np.abs(encoded.states).max(initial=0.0))) > float(np.finfo(dtype).max):
+        raise InputError(f"hidden states reach {peak:.3g}, too large for {dtype}: use states_dtype float32")
+    return encoded
+
+
+def _as_ids(text_ids: Sequence[str]) -> np.ndarray:
+    """(N,) bytes; ids longer than a text id stay so, and match none."""
+    return np.array([text_id.encode() for text_id in text_ids], dtype=np.bytes_)
+
+
+def _joined(shards: Sequence[Shard], column: str) -> np.ndarray:
+    """One column of the shards' indices, end to end."""
+    return np.concatenate([shard.index[column] for shard in shards]) if shards else np.empty(0, INDEX[column])
+
+
+def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _next_number(shards: Sequence[Shard]) -> int:
+    return 1 + max((int(shard.name) for shard in shards), default=-1)

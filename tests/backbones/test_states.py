@@ -1,0 +1,211 @@
+"""The cache: only what is new is encoded, a kill loses at most a shard, and nothing of another backbone is read."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prefactor.backbones import Backbone, BackboneParameters, Encoded, embed, load_backbone, open_states
+from prefactor.errors import InputError
+from prefactor.preferences import content_id
+
+Texts = list[tuple[str, str]]
+Write = Callable[[Sequence[tuple[str, str]]], Path]
+TEXTS: Texts = [(f"Question {n}?", f"Answer {n}. " * (1 + n % 5)) for n in range(23)]
+PARAMETERS = BackboneParameters(shard_texts=5, states_dtype="float32", device="cpu")
+
+
+class Watched(Backbone):
+    """A backbone that counts the texts it is given, and fails at the n-th call of encode."""
+
+    def __init__(self, inner: Backbone, fail_at: int | None = None) -> None:
+        self.__dict__.update(inner.__dict__)
+        self.encoded: list[int] = []
+        self.fail_at = fail_at
+
+    def encode(self, prompts: Sequence[str], responses: Sequence[str], progress: object = None) -> Encoded:
+        if len(self.encoded) == self.fail_at:
+            raise KeyboardInterrupt
+        self.encoded.append(len(prompts))
+        return super().encode(prompts, responses)
+
+
+def ids_of(texts: Texts) -> list[str]:
+    return [content_id(*text) for text in texts]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_states_come_back_by_text_id(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    report = embed(write_texts(TEXTS), tmp_path / "cache", tiny, PARAMETERS)
+    assert (report.texts, report.encoded, report.reused) == (23, 23, 0)
+    states = open_states(tmp_path / "cache", tiny.identity())
+    asked = [TEXTS[n] for n in (22, 0, 7, 7, 13)]
+    expected = tiny.encode(*zip(*asked, strict=True)).states
+    gathered = states.gather(ids_of(asked))
+    assert gathered.dtype == np.float32 and len(states) == 23 and states.hidden == tiny.hidden
+    np.testing.assert_allclose(gathered, expected, atol=1e-5, rtol=0)
+    assert states.gather([]).shape == (0, tiny.hidden)
+
+
+def test_half_precision_on_disk(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    path = write_texts(TEXTS)
+    embed(path, tmp_path / "half", tiny, replace(PARAMETERS, states_dtype="float16"))
+    embed(path, tmp_path / "full", tiny, PARAMETERS)
+    half, full = (open_states(tmp_path / name).gather(ids_of(TEXTS)) for name in ("half", "full"))
+    assert np.load(tmp_path / "half/shards/00000.npy").dtype == np.float16
+    np.testing.assert_array_equal(half, full.astype(np.float16).astype(np.float32))
+
+
+@pytest.mark.parametrize("killed_at", [0, 1, 3])
+def test_a_killed_run_resumes_from_the_last_whole_shard(
+    tiny: Backbone, write_texts: Write, tmp_path: Path, killed_at: int
+) -> None:
+    path, folder = write_texts(TEXTS), tmp_path / "cache"
+    with pytest.raises(KeyboardInterrupt):
+        embed(path, folder, Watched(tiny, fail_at=killed_at), PARAMETERS)
+    (folder / "shards").mkdir(exist_ok=True)
+    (folder / "shards" / f"{killed_at:05d}.npy").write_bytes(b"half a shard, killed before its index was written")
+    (folder / "shards" / ".00009.npy.x").write_bytes(b"scratch of a killed run")
+    resumed = Watched(tiny)
+    report = embed(path, folder, resumed, PARAMETERS)
+    assert (report.encoded, report.reused) == (23 - 5 * killed_at, 5 * killed_at)
+    assert sum(resumed.encoded) == report.encoded
+    whole = embed(path, tmp_path / "whole", tiny, PARAMETERS)
+    assert contents(folder) == contents(tmp_path / "whole")
+    assert (report.truncated, report.tokens) == (whole.truncated, whole.tokens)
+
+
+def test_nothing_new_encodes_nothing(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    path, folder = write_texts(TEXTS), tmp_path / "cache"
+    first = embed(path, folder, tiny, PARAMETERS)
+    before = contents(folder)
+    again = Watched(tiny)
+    report = embed(path, folder, again, replace(PARAMETERS, shard_texts=7, tokens_per_batch=64))
+    assert again.encoded == [] and report.reused == 23 and contents(folder) == before
+    assert (report.truncated, report.tokens) == (first.truncated, first.tokens)
+
+
+def test_new_texts_are_added_and_dead_shards_go(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    embed(write_texts(TEXTS[:12]), folder, tiny, PARAMETERS)
+    watched = Watched(tiny)
+    report = embed(write_texts(TEXTS[7:20]), folder, watched, PARAMETERS)
+    assert (report.texts, report.encoded, report.reused, watched.encoded) == (13, 8, 5, [5, 3])
+    assert not (folder / "shards/00000.npy").exists() and (folder / "shards/00001.npy").exists()
+    np.testing.assert_allclose(
+        open_states(folder).gather(ids_of(TEXTS[7:20])),
+        tiny.encode(*zip(*TEXTS[7:20], strict=True)).states,
+        atol=1e-5,
+    )
+
+
+def test_another_backbone_discards_the_cache(
+    tiny: Backbone, gpt2_folder: Path, write_texts: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, folder = write_texts(TEXTS), tmp_path / "cache"
+    embed(path, folder, tiny, PARAMETERS)
+    other = load_backbone(BackboneParameters(model=str(gpt2_folder), pooling="mean", device="cpu"))
+    with pytest.raises(InputError, match="was made with pooling last but the model expects mean: rerun stage embed"):
+        open_states(folder, other.identity())
+    with caplog.at_level(logging.WARNING):
+        assert embed(path, folder, other, PARAMETERS).encoded == 23
+    assert "it was made with pooling last, now mean" in caplog.text
+    embed(path, tmp_path / "fresh", other, PARAMETERS)
+    assert contents(folder) == contents(tmp_path / "fresh")
+    caplog.clear()
+    assert embed(path, folder, other, replace(PARAMETERS, states_dtype="float16")).encoded == 23
+    assert "it was made with states_dtype float32, now float16" in caplog.text
+
+
+def test_expected_hidden_size(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    embed(write_texts(TEXTS[:2]), tmp_path / "cache", tiny, PARAMETERS)
+    with pytest.raises(InputError, match="was made with hidden size 24 but the model expects 1024: rerun stage embed"):
+        open_states(tmp_path / "cache", {"hidden_size": 1024})
+
+
+def test_truncation_is_counted_over_all_live_texts(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    long = [("Why? " * 90, f"Because {n}.") for n in range(3)]
+    folder = tmp_path / "cache"
+    assert embed(write_texts(TEXTS[:4] + long), folder, tiny, PARAMETERS).truncated == 3
+    report = embed(write_texts(TEXTS + long[1:]), folder, tiny, PARAMETERS)
+    assert (report.truncated, report.reused) == (2, 6)
+    assert report.tokens == tiny.encode(*zip(*TEXTS, *long[1:], strict=True)).tokens.sum()
+
+
+def test_missing_texts_are_named(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    embed(write_texts(TEXTS[:5]), tmp_path / "cache", tiny, PARAMETERS)
+    states = open_states(tmp_path / "cache")
+    known, unknown = ids_of(TEXTS[:5]), ids_of(TEXTS[5:7])
+    with pytest.raises(InputError, match=f"lacks the states of 2 of 7 texts, e.g. text_id '{unknown[0]}': rerun"):
+        states.gather([*known, *unknown])
+    for wrong in (known[0] + "0", known[0][:-1], "ü", ""):
+        with pytest.raises(InputError, match="1 of 1 texts"):
+            states.gather([wrong])
+
+
+def spoil(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    if how == "other width":
+        np.save(path, np.zeros((5, 7), np.float32))
+    elif how == "empty":
+        path.write_bytes(b"")
+    else:
+        path.write_bytes(data[:-8] if how == "short" else b"not an array" + data[12:])
+
+
+@pytest.mark.parametrize("name", ["00001.npy", "00001.index.npy"])
+@pytest.mark.parametrize("how", ["short", "bad header", "other width", "empty"])
+def test_a_damaged_shard_is_noticed_and_made_again(
+    tiny: Backbone, write_texts: Write, tmp_path: Path, name: str, how: str
+) -> None:
+    path, folder = write_texts(TEXTS), tmp_path / "cache"
+    embed(path, folder, tiny, PARAMETERS)
+    spoil(folder / "shards" / name, how)
+    with pytest.raises(InputError, match=r"00001.*rerun stage embed"):
+        open_states(folder)
+    assert embed(path, folder, tiny, PARAMETERS).encoded == 5
+    assert len(open_states(folder, tiny.identity()).gather(ids_of(TEXTS))) == 23
+
+
+def test_no_cache_at_all(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no states.*run stage embed"):
+        open_states(tmp_path)
+    (tmp_path / "meta.json").write_text("{")
+    with pytest.raises(InputError, match=r"meta.json is missing or damaged"):
+        open_states(tmp_path)
+
+
+def test_states_too_large_for_half_precision(
+    tiny: Backbone, write_texts: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = Encoded(np.full((1, tiny.hidden), 1e5, np.float32), np.zeros(1, bool), np.ones(1, np.int32))
+    monkeypatch.setattr(Backbone, "encode", lambda *args: huge)
+    with pytest.raises(InputError, match=r"reach 1e\+05, too large for float16: use states_dtype float32"):
+        embed(write_texts(TEXTS[:1]), tmp_path / "cache", tiny, replace(PARAMETERS, states_dtype="float16"))
+    assert not list((tmp_path / "cache").glob("shards/*"))
+
+
+def test_tables_that_cannot_be_embedded(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="1 text_id"):
+        embed(write_texts([TEXTS[0], TEXTS[0]]), tmp_path / "cache", tiny, PARAMETERS)
+    with pytest.raises(InputError, match="cannot be read as a table"):
+        embed(tmp_path / "nowhere.parquet", tmp_path / "cache", tiny, PARAMETERS)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_text_id_is_the_hash_of_its_text(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = write_texts(TEXTS[:2])
+    table = pq.read_table(path)
+    changed = table.set_column(2, table.schema.field("response"), pa.array(["edited", TEXTS[1][1]]))
+    pq.write_table(changed, path)
+    with pytest.raises(InputError, match=r"row 0: text_id .* is no hash of its text"):
+        embed(path, tmp_path / "cache", tiny, PARAMETERS)
