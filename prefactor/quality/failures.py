@@ -1,0 +1,86 @@
+"""What failed: the rows behind each expectation that was not met, in a file, and what to do about them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from great_expectations.core import ExpectationValidationResult
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+from prefactor.quality.validation import Outcome, failing_rows
+
+FOLDER = "failed"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One expectation that was not met.
+
+    ``rows``: how many rows do not meet it; all rows of the table where it is about the table as a whole. ``file``:
+    where they are, relative to the gate's output; the table's columns where it is about the schema. ``observed``:
+    what was found instead, where that is one value.
+    """
+
+    suite: str
+    expectation: str
+    rows: int
+    observed: str | None
+    file: str
+    fix: str
+
+
+def write_failures(outcomes: list[Outcome], folder: Path, limit: int) -> list[Failure]:
+    """Write the rows of every failed expectation, ``limit`` each at most, to ``folder``/failed as CSV."""
+    return [_write(outcome, result, folder, limit) for outcome in outcomes for result in outcome.failed]
+
+
+def _write(outcome: Outcome, result: ExpectationValidationResult, folder: Path, limit: int) -> Failure:
+    config = result.expectation_config
+    assert config is not None, "a result of a suite always has its expectation"
+    count, rows = _rows(outcome, result, config)
+    name = "-".join([outcome.suite.name, *_label(config).split()])
+    file = Path(FOLDER) / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}.csv"
+    (folder / FOLDER).mkdir(exist_ok=True)
+    rows.head(limit).to_csv(folder / file, index=False)
+    meta = config.meta or {}
+    observed = None if "rule" in meta else result.result.get("observed_value")
+    return Failure(
+        suite=outcome.suite.name,
+        expectation=" ".join([_label(config), _bounds(config)]).rstrip(),
+        rows=count,
+        observed=f"{observed:.4g}" if isinstance(observed, float) else None if observed is None else str(observed),
+        file=file.as_posix(),
+        fix=meta["fix"],
+    )
+
+
+def _label(config: ExpectationConfiguration) -> str:
+    """A short name of an expectation: its rule, or its column and what is expected of it."""
+    if config.meta and "rule" in config.meta:
+        return str(config.meta["rule"])
+    words = config.type.removeprefix("expect_").removeprefix("column_").replace("_", " ")
+    return f"{config.kwargs['column']} {words}" if "column" in config.kwargs else words
+
+
+def _bounds(config: ExpectationConfiguration) -> str:
+    """What is expected, e.g. ``(min_value 1, max_value 100000)``."""
+    unsaid = {"column", "batch_id", "row_condition", "value"}
+    said = [f"{key} {value}" for key, value in config.kwargs.items() if key not in unsaid]
+    return f"({', '.join(said)})" if said else ""
+
+
+def _rows(
+    outcome: Outcome, result: ExpectationValidationResult, config: ExpectationConfiguration
+) -> tuple[int, pd.DataFrame]:
+    """How many rows do not meet an expectation, and what to show of them."""
+    table = outcome.table
+    if config.meta and "rule" in config.meta:
+        found = table[table["rule"] == config.meta["rule"]].drop(columns="rule").dropna(axis=1, how="all")
+        return len(found), found
+    if "unexpected_count" in result.result:
+        found = failing_rows(config.to_domain_obj(), table)
+        return len(found), found
+    if not outcome.sound:
+        return len(table), pd.DataFrame({"column": table.columns, "type": [str(kind) for kind in table.dtypes]})
+    return len(table), table

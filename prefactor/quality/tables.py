@@ -1,0 +1,246 @@
+"""Suites of the normalized tables: texts, pairs, users, candidates, and the rules between them."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import great_expectations.expectations as gxe
+
+from prefactor.preferences import CANDIDATES, PAIRS, TEXTS, USERS
+from prefactor.quality.expectations import RERUN, filled, not_null, of_type, relations, with_fix
+from prefactor.quality.parameters import QualityParameters
+from prefactor.quality.suite import Rule, Suite
+
+JUDGEMENTS = """SELECT u.user_id, count(p.pair_id) AS pairs,
+       avg(CASE WHEN length(c.response) > length(r.response) THEN 1.0
+                WHEN length(c.response) < length(r.response) THEN 0.0
+                WHEN length(c.response) = length(r.response) THEN 0.5 END::DOUBLE) AS chosen_longer,
+       avg((p.chosen < p.rejected)::INT) AS chosen_first
+FROM users u
+LEFT JOIN pairs p ON p.user_id = u.user_id
+LEFT JOIN texts c ON c.text_id = p.chosen
+LEFT JOIN texts r ON r.text_id = p.rejected
+GROUP BY u.user_id
+ORDER BY u.user_id"""
+
+# Written with equalities only: to DuckDB, "c.prompt <> r.prompt" is a join of nearly all texts with all others.
+ONE_PROMPT = """SELECT p.pair_id, p.user_id, p.prompt AS chosen_prompt, r.prompt AS rejected_prompt
+FROM (
+    SELECT p.*, c.prompt
+    FROM pairs p
+    JOIN texts c ON c.text_id = p.chosen
+    ANTI JOIN texts s ON s.text_id = p.rejected AND s.prompt = c.prompt
+) p
+JOIN texts r ON r.text_id = p.rejected"""
+
+
+def table_suites(source: Mapping[str, Any], candidates: bool, parameters: QualityParameters) -> list[Suite]:
+    """The suites of one dataset's tables; ``source`` is its source.json."""
+    suites = [_texts(bool(source.get("empty_prompts", False)), parameters), _pairs(), _users()]
+    if candidates:
+        suites.append(_candidates(list(source.get("scorers") or [])))
+    return suites
+
+
+def relation_suites(source: Mapping[str, Any], candidates: bool, parameters: QualityParameters) -> list[Suite]:
+    """The suites that join tables: the rules between them, and what users' judgements look like."""
+    rules = _pair_rules()
+    rules += _candidate_rules() if candidates else []
+    rules += _truth_rules() if source.get("truth") else []
+    between = relations("The tables fit each other, and ids are the hashes of what they name.", rules)
+    return [between, _judgements(parameters)]
+
+
+def _texts(empty_prompts: bool, parameters: QualityParameters) -> Suite:
+    length = with_fix(
+        "mend the texts, or change quality.minimum_characters or quality.maximum_characters",
+        gxe.ExpectColumnValueLengthsToBeBetween(
+            column="prompt", min_value=0 if empty_prompts else 1, max_value=parameters.maximum_characters
+        ),
+        gxe.ExpectColumnValueLengthsToBeBetween(
+            column="response", min_value=parameters.minimum_characters, max_value=parameters.maximum_characters
+        ),
+    )
+    written = [] if empty_prompts else [gxe.ExpectColumnValuesToMatchRegex(column="prompt", regex=r"\S")]
+    if parameters.minimum_characters > 0:
+        written.append(gxe.ExpectColumnValuesToMatchRegex(column="response", regex=r"\S"))
+    return Suite(
+        "texts",
+        "Each response to a prompt once, under the hash of both.",
+        (
+            with_fix(RERUN, *filled(TEXTS.names, exact=True)),
+            with_fix(RERUN, *of_type("str", *TEXTS.names)),
+            (
+                *with_fix(RERUN, *not_null(*TEXTS.names)),
+                *with_fix(RERUN, gxe.ExpectColumnValuesToBeUnique(column="text_id")),
+                *length,
+                *with_fix("fill in the blank texts of the input, or drop their pairs", *written),
+            ),
+        ),
+        "FROM texts",
+    )
+
+
+def _pairs() -> Suite:
+    required = [field.name for field in PAIRS if not field.nullable]
+    finite = gxe.ExpectColumnValuesToBeBetween(
+        column="margin", min_value=-sys.float_info.max, max_value=sys.float_info.max
+    )
+    return Suite(
+        "pairs",
+        "Which of two responses a user chose, each judgement once.",
+        (
+            with_fix(RERUN, *filled(PAIRS.names, exact=True)),
+            with_fix(
+                RERUN,
+                *of_type("str", *required),
+                *of_type("float64", "margin"),
+                *of_type("int64", "order"),
+            ),
+            (
+                *with_fix(RERUN, *not_null(*required)),
+                *with_fix(RERUN, gxe.ExpectColumnValuesToBeUnique(column="pair_id")),
+                *with_fix("mend the scores of the input: they are infinite", finite),
+            ),
+        ),
+        "FROM pairs",
+    )
+
+
+def _users() -> Suite:
+    return Suite(
+        "users",
+        "Each user once, with the attributes that the source has.",
+        (
+            with_fix(RERUN, *filled(USERS.names, exact=False)),
+            with_fix(RERUN, *of_type("str", "user_id")),
+            with_fix(
+                RERUN,
+                *not_null("user_id"),
+                gxe.ExpectColumnValuesToBeUnique(column="user_id"),
+                gxe.ExpectColumnValueLengthsToBeBetween(column="user_id", min_value=1),
+            ),
+        ),
+        "FROM users",
+    )
+
+
+def _candidates(scorers: list[str]) -> Suite:
+    return Suite(
+        "candidates",
+        "Sets of responses to one prompt, with their scores.",
+        (
+            with_fix(RERUN, *filled([*CANDIDATES.names, *scorers], exact=False)),
+            with_fix(
+                RERUN,
+                *of_type("str", *CANDIDATES.names),
+                *of_type("float64", *scorers),
+            ),
+            with_fix(RERUN, *not_null(*CANDIDATES.names, *scorers)),
+        ),
+        "FROM candidates",
+    )
+
+
+def _judgements(parameters: QualityParameters) -> Suite:
+    longer, first = parameters.chosen_longer, parameters.chosen_first
+    return Suite(
+        "judgements",
+        "Users have judged enough pairs, and chosen neither always the longer response nor always the first by its id.",
+        (
+            (
+                *with_fix(
+                    "drop these users from the input, or lower quality.minimum_pairs_per_user",
+                    gxe.ExpectColumnValuesToBeBetween(column="pairs", min_value=parameters.minimum_pairs_per_user),
+                ),
+                *with_fix(
+                    "see whether the input has chosen and rejected swapped or cut off; widen quality.chosen_longer if "
+                    "people really choose that way",
+                    gxe.ExpectColumnMeanToBeBetween(column="chosen_longer", min_value=longer[0], max_value=longer[1]),
+                ),
+                *with_fix(
+                    "chosen and rejected of the input are sorted, not judged: take them from the judgements",
+                    gxe.ExpectColumnMeanToBeBetween(column="chosen_first", min_value=first[0], max_value=first[1]),
+                ),
+            ),
+        ),
+        JUDGEMENTS,
+    )
+
+
+def _pair_rules() -> list[Rule]:
+    return [
+        Rule(
+            "text-ids",
+            "A text_id is the hash of its prompt and response.",
+            "SELECT text_id, substr(sha256(prompt || chr(31) || response), 1, 32) AS hash, prompt, response\n"
+            "FROM texts\n"
+            "WHERE text_id <> substr(sha256(prompt || chr(31) || response), 1, 32)",
+            RERUN,
+        ),
+        Rule(
+            "pair-ids",
+            "A pair_id is the hash of its user, chosen and rejected text.",
+            "SELECT substr(sha256(user_id || chr(31) || chosen || chr(31) || rejected), 1, 32) AS hash, *\n"
+            "FROM pairs\n"
+            "WHERE pair_id <> substr(sha256(user_id || chr(31) || chosen || chr(31) || rejected), 1, 32)",
+            RERUN,
+        ),
+        Rule(
+            "chosen-differs",
+            "Nobody chooses between a response and itself.",
+            "SELECT * FROM pairs WHERE chosen = rejected",
+            "drop the pairs of the input whose two responses are the same",
+        ),
+        Rule(
+            "known-texts",
+            "Both responses of a pair are in the table of texts.",
+            "SELECT p.*, 'chosen' AS missing FROM pairs p ANTI JOIN texts t ON t.text_id = p.chosen\n"
+            "UNION ALL\n"
+            "SELECT p.*, 'rejected' AS missing FROM pairs p ANTI JOIN texts t ON t.text_id = p.rejected",
+            RERUN,
+        ),
+        Rule(
+            "known-users",
+            "The user of a pair is in the table of users.",
+            "SELECT p.* FROM pairs p ANTI JOIN users u ON u.user_id = p.user_id",
+            RERUN,
+        ),
+        Rule(
+            "one-prompt",
+            "The two responses of a pair answer the same prompt.",
+            ONE_PROMPT,
+            "give both responses of a pair the same prompt in the input",
+        ),
+    ]
+
+
+def _candidate_rules() -> list[Rule]:
+    return [
+        Rule(
+            "known-candidates",
+            "Every candidate is in the table of texts.",
+            "SELECT c.group_id, c.text_id FROM candidates c ANTI JOIN texts t ON t.text_id = c.text_id",
+            RERUN,
+        ),
+        Rule(
+            "candidates-once",
+            "A set holds each candidate once.",
+            "SELECT group_id, text_id, count(*) AS times\n"
+            "FROM candidates GROUP BY group_id, text_id HAVING count(*) > 1",
+            RERUN,
+        ),
+    ]
+
+
+def _truth_rules() -> list[Rule]:
+    return [
+        Rule(
+            "true-weights",
+            "Every user of a synthetic source has a true preference vector of finite numbers.",
+            "SELECT user_id, weight FROM users\n"
+            "WHERE weight IS NULL OR len(weight) = 0\n"
+            "   OR len(list_filter(weight, lambda x: x IS NULL OR NOT isfinite(x))) > 0",
+            RERUN,
+        )
+    ]
