@@ -49,7 +49,7 @@ def _write(outcome: Outcome, result: ExpectationValidationResult, folder: Path, 
         suite=outcome.suite.name,
         expectation=" ".join([_label(config), _bounds(config)]).rstrip(),
         rows=count,
-        observed=f"{observed:.4g}" if isinstance(observed, float) else None if observed is None else str(observed),
+        observed=None if observed is None else _short(observed),
         file=file.as_posix(),
         fix=meta["fix"],
     )
@@ -66,8 +66,12 @@ def _label(config: ExpectationConfiguration) -> str:
 def _bounds(config: ExpectationConfiguration) -> str:
     """What is expected, e.g. ``(min_value 1, max_value 100000)``."""
     unsaid = {"column", "batch_id", "row_condition", "value"}
-    said = [f"{key} {value}" for key, value in config.kwargs.items() if key not in unsaid]
+    said = [f"{key} {_short(value)}" for key, value in config.kwargs.items() if key not in unsaid]
     return f"({', '.join(said)})" if said else ""
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _rows(

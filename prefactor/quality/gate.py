@@ -151,12 +151,12 @@ def _first_line(error: Exception) -> str:
 
 
 def _leakage(manifest: Path) -> str:
-    from prefactor.quality.partition import LEAKAGE
+    from prefactor.quality.partition import MEANINGS
 
     parameters = _read_json(manifest, "run stage split").get("parameters")
     rule = parameters.get("leakage") if isinstance(parameters, dict) else None
-    if rule not in LEAKAGE:
-        known = ", ".join(LEAKAGE)
+    if not isinstance(rule, str) or rule not in MEANINGS:
+        known = ", ".join(MEANINGS)
         raise InputError(f"{manifest}: parameters.leakage is {rule!r}, must be one of {known}: run stage split again")
     return rule
 

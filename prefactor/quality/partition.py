@@ -11,7 +11,11 @@ PARTS = {
     "validation": ("reference", "validation"),
     "unseen": ("reference", "evaluation"),
 }
-LEAKAGE = ("within-user", "global", "pairs")
+MEANINGS = {
+    "within-user": "Leakage rule within-user: nobody is evaluated on a prompt that the same user's other pairs have.",
+    "global": "Leakage rule global: no prompt or group of evaluation is anywhere in training, reference or validation.",
+    "pairs": "Leakage rule pairs: ONLY pairs are kept apart; evaluation meets prompts and responses of training again.",
+}
 RESPLIT = "the split does not belong to these tables or was changed after it was written: run stage split again"
 
 PROMPTED = """WITH prompted AS (
@@ -29,7 +33,7 @@ def split_suites() -> list[Suite]:
 def split_relations(leakage: str) -> list[Suite]:
     """The suite of the rules between the split and the tables, under one leakage rule."""
     rules = [*_belonging_rules(), *_role_rules(), *_leakage_rules(leakage)]
-    return [relations(f"The split belongs to its tables, and nothing leaks under the rule {leakage!r}.", rules)]
+    return [relations(f"The split belongs to its tables. {MEANINGS[leakage]}", rules)]
 
 
 def _pairs() -> Suite:
