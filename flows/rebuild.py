@@ -42,9 +42,9 @@ def rebuild(
     """
     with exclusive(root) as lock:
         stages = reproduce(targets, force, root, lock)
+        link_reports(root)
         if publish:
             publish_models(root, lock)
-        link_reports(root)
     return stages
 
 

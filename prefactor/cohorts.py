@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from prefactor.errors import InputError
-from prefactor.preferences import PairBatch, Responses
+from prefactor.preferences import PairBatch, Responses, content_id
 
 ROLES = ("seen", "validation", "unseen")
 PARTS = ("train", "validation", "evaluation", "reference")
@@ -66,13 +66,19 @@ def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Coho
 
     ``states`` maps a view's name to whatever gathers its rows by text id, e.g. the cache of hidden states.
     """
-    table = pq.read_table(split / "pairs.parquet").sort_by(
-        [("user_id", "ascending"), ("part", "ascending"), ("rank", "ascending")]
-    )
+    table = _in_order(pq.read_table(split / "pairs.parquet"))
     text_ids, chosen, rejected = _text_rows(table)
     views = {name: torch.from_numpy(view.gather(text_ids)) for name, view in states.items()}
     responses = Responses(views, torch.arange(len(text_ids)))
     return {role: _cohort(role, table, responses, chosen, rejected) for role in ROLES}
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """Rows by the hash of their user, then part and rank: ids may carry time or place, their hashes do not."""
+    users = table["user_id"].combine_chunks().dictionary_encode()
+    hashes = pa.array([content_id(user) for user in users.dictionary.to_pylist()])
+    keyed = table.append_column("user_hash", hashes.take(users.indices))
+    return keyed.sort_by([(name, "ascending") for name in ("user_hash", "part", "rank")])
 
 
 def _text_rows(table: pa.Table) -> tuple[list[str], Tensor, Tensor]:

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 from prefactor.atomic import atomic_file
 from prefactor.cohorts import Cohort
 from prefactor.episodes import EpisodeParameters, episodes
+from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
 from prefactor.methods.base import RewardModel
 from prefactor.preferences import PairBatch
@@ -51,13 +51,12 @@ class TrainingParameters:
 
 @dataclass(frozen=True)
 class Trained:
-    """One seed's training: one history row per validation, the step that was kept, seconds it took."""
+    """One seed's training: a history row per validation, with the mean loss since the last; the step kept."""
 
     seed: int
     history: list[dict[str, float]]
     best_step: int
     validation_accuracy: float
-    seconds: float
     trainable_parameters: int
 
 
@@ -74,7 +73,6 @@ def train(
     Selection is by the mean of two accuracies: validation pairs of seen users, and of held-out users given their
     reference pairs. Evaluation pairs are never looked at.
     """
-    started = time.monotonic()
     known = seen.known()
     optimiser = torch.optim.AdamW(
         model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
@@ -84,32 +82,40 @@ def train(
     batches = episodes(known, parameters.episodes, generator(seed, model.name, "episodes"))
     noise = generator(seed, model.name, "noise")
     checks = _validation_steps(steps, parameters.validations)
+    losses: list[float] = []  # since the last validation
     history: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
     with progress(stage, steps, "steps") as shown:
         for step in range(1, steps + 1):
             loss = _step(model, next(batches), optimiser, parameters.gradient_norm, noise)
             schedule.step()
+            losses.append(loss)
             if step in checks:
                 scores = validate(model, seen.first(parameters.validation_users), held_out)
-                history.append({"seed": seed, "step": step, "loss": loss, **scores})
+                history.append({"seed": seed, "step": step, "loss": sum(losses) / len(losses), **scores})
+                losses.clear()
                 if len(history) == 1 or _accuracy(history[-1]) > max(map(_accuracy, history[:-1])):
                     best = copy.deepcopy(model.state_dict())
             shown.advance(note=f"loss {loss:.3f}")
     model.load_state_dict(best)
     model.eval().finish(known)
     chosen = max(history, key=_accuracy)
-    return Trained(seed, history, int(chosen["step"]), _accuracy(chosen), time.monotonic() - started, trainable(model))
+    return Trained(seed, history, int(chosen["step"]), _accuracy(chosen), trainable(model))
 
 
 def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, float]:
-    """Accuracy and log loss (nats) on validation pairs, averaged per user, then over users."""
+    """Accuracy and log loss (nats) on validation pairs, averaged per user, then over the users who have any."""
     model.eval()
     scores = {}
     for name, cohort in (("seen", seen), ("users", held_out)):
         figures = predict(model, cohort, "validation")
-        scores[f"validation_{name}_accuracy"] = float(figures.accuracy.mean())
-        scores[f"validation_{name}_log_loss"] = float(figures.log_loss.mean())
+        if not (has_pairs := figures.pairs > 0).any():
+            raise InputError(
+                f"no {cohort.role} user has a validation pair to choose a model by: raise the shares of validation "
+                "users and pairs under split, and rerun stage split"
+            )
+        scores[f"validation_{name}_accuracy"] = float(figures.accuracy[has_pairs].mean())
+        scores[f"validation_{name}_log_loss"] = float(figures.log_loss[has_pairs].mean())
     return scores
 
 

@@ -197,8 +197,6 @@ def _live_shards(folder: Path, wanted: np.ndarray, hidden: int, dtype: np.dtype[
 
 def _encode(part: pa.Table, backbone: Backbone, dtype: np.dtype[Any], shown: Progress) -> Encoded:
     encoded = backbone.encode(part["prompt"].to_pylist(), part["response"].to_pylist(), shown)
-    if broken := int((~np.isfinite(encoded.states)).any(axis=1).sum()):
-        raise InputError(f"{broken} of {len(part)} hidden states are not finite: use compute_dtype float32")
     if (peak := float(np.abs(encoded.states).max(initial=0.0))) > float(np.finfo(dtype).max):
         raise InputError(f"hidden states reach {peak:.3g}, too large for {dtype}: use states_dtype float32")
     return encoded

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prefactor.evaluation.intervals import Interval, combined
-from prefactor.evaluation.results import ALL_SEEDS, in_schema
+from prefactor.evaluation.results import ALL_SEEDS, in_schema, setting_text
 
 METRIC = "accuracy_minus_bt"
 CONDITION = ["split", "shots"]
@@ -27,7 +27,7 @@ def differences_from_bt(
     whole = [both[(both["split"] == split) & both["shots"].isna()] for split in ("seen", "unseen")]
     if all(len(group) for group in whole):
         rows.append(_row("overall", None, whole))
-    setting = {**identity, "setting": f"against={against}"}
+    setting = {**identity, "setting": setting_text({"against": against})}
     return in_schema(pd.DataFrame([{**row, **setting} for row in rows]))
 
 

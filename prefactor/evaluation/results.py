@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import UserFigures
-from prefactor.evaluation.intervals import Interval, combined, over_users
+from prefactor.evaluation.intervals import Interval, combined
 
 RESULTS = pa.schema(
     [
@@ -143,8 +143,3 @@ def _row(
         "n_users": sum(int((figures.pairs > 0).sum()) for figures in first),
         "n_pairs": sum(int(figures.pairs.sum()) for figures in first),
     }
-
-
-def paired_difference(first: np.ndarray, second: np.ndarray) -> Interval:
-    """Mean of (U,) per-user differences with its interval: users are paired, so their spread cancels."""
-    return over_users(first - second)

@@ -29,14 +29,10 @@ class AdaptationParameters:
 
 @dataclass(frozen=True)
 class LoReParameters:
-    """``basis.form`` linear is the paper's V in R^{H x B}; mlp is VRF's reading of the baseline.
-
-    ``logit_decay`` is the weight of the mean squared logits of seen users in the loss.
-    """
+    """``basis.form`` linear is the paper's V in R^{H x B}; mlp is VRF's reading of the baseline."""
 
     basis: BasisParameters = field(default_factory=lambda: BasisParameters(form="linear"))
     adaptation: AdaptationParameters = field(default_factory=AdaptationParameters)
-    logit_decay: float = 0.0
 
 
 class LoRe(FactorisedReward):
@@ -44,23 +40,20 @@ class LoRe(FactorisedReward):
 
     name = "lore"
     Parameters = LoReParameters
-    mean_logits: Tensor
 
     def __init__(self, settings: LoReParameters, shape: Shape, generator: torch.Generator) -> None:
         super().__init__(settings.basis, settings, shape, generator)
         self.adaptation = settings.adaptation
-        self.logit_decay = settings.logit_decay
         # Equal logits would give every basis the same gradient: a small random start breaks the tie.
         start = 0.1 * torch.randn(shape.seen_users, settings.basis.bases, generator=generator)
         self.logits = nn.Parameter(start)  # (U_seen,K)
-        self.register_buffer("mean_logits", torch.zeros(settings.basis.bases))
 
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """-log sigmoid(w_u . dphi), mean over all pairs of the batch's seen users, reference pairs included."""
         self.train_noise(generator)
         logits = self.logits[batch.users]  # (U,K)
         margin = self.margin(logits.softmax(-1)[batch.segment], self.basis_differences(batch))
-        return -F.logsigmoid(margin.mean).mean() + self.logit_decay * logits.square().mean()
+        return -F.logsigmoid(margin.mean).mean()
 
     def adapt(self, reference: PairBatch) -> UserState:
         """Seen users keep their trained weights; a new user's are fitted on their pairs, all users at once."""
@@ -72,10 +65,10 @@ class LoRe(FactorisedReward):
     def weights(self, users: UserState) -> Tensor:
         return users["weight"]
 
-    @torch.no_grad()
-    def finish(self, reference: PairBatch) -> None:
-        """Remember the seen users' mean weight: the start of a new user's fit when ``shrinkage`` is on."""
-        self.mean_logits.copy_(self.logits.softmax(-1).mean(0).clamp(min=1e-4).log())
+    @property
+    def mean_logits(self) -> Tensor:
+        """(K,) logits of the seen users' mean weight: where a new user's fit starts when ``shrinkage`` is on."""
+        return self.logits.detach().softmax(-1).mean(0).clamp(min=1e-4).log()
 
     def _fit_logits(self, reference: PairBatch) -> Tensor:
         """(U, K) logits of users who are not seen; the sum of per-user losses keeps users independent of the batch."""
@@ -83,7 +76,7 @@ class LoRe(FactorisedReward):
         with torch.no_grad():
             difference = self.basis_differences(new.compact())  # (N,K)
         count = new.pairs_per_user().clamp(min=1).to(difference.dtype)  # (U,)
-        prior = self.mean_logits if self.adaptation.shrinkage else torch.zeros_like(self.mean_logits)
+        prior = self.mean_logits if self.adaptation.shrinkage else torch.zeros_like(self.logits[0]).detach()
         logits = prior.repeat(reference.n_users, 1).requires_grad_()
         optimiser = torch.optim.Adam([logits], lr=self.adaptation.learning_rate)
         for _ in range(self.adaptation.steps if len(new) else 0):

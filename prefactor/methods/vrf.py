@@ -1,5 +1,6 @@
 """VRF: variational reward factorisation. Users are Gaussians, matched to K Gaussian bases by Wasserstein distance."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -89,25 +90,29 @@ class PairEncoder(nn.Module):
         self.second = nn.Linear(hidden, 2 * settings.latent)
         initialise(self, generator)
 
-    def forward(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Gaussians:
-        """States (T, H) and rows (N,), (N,) of y+ and y- to N Gaussians."""
+    def forward(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Iterator[tuple[Tensor, Gaussians]]:
+        """States (T, H) and rows (N,), (N,) of y+ and y- to Gaussians, by chunks: pair numbers, and one for each."""
         states = self.dropout(states)
-        shared = states.shape[0] < chosen.shape[0]
-        hidden = self.shared_first(states, chosen, rejected) if shared else self.direct_first(states, chosen, rejected)
-        mean, log_std = self.second(F.gelu(hidden)).chunk(2, -1)  # (N,2D) -> (N,D),(N,D)
-        return Gaussians(mean, log_std.clamp(*LOG_STD_RANGE).exp())
+        halves = self.halves(states) if len(states) < len(chosen) else None
+        for rows in torch.arange(len(chosen), device=states.device).split(PAIRS_PER_CHUNK):
+            plus, minus = chosen[rows], rejected[rows]
+            hidden = self.direct_first(states, plus, minus) if halves is None else halves[0][plus] + halves[1][minus]
+            mean, log_std = self.second(F.gelu(hidden)).chunk(2, -1)  # (N,2D) -> (N,D),(N,D)
+            yield rows, Gaussians(mean, log_std.clamp(*LOG_STD_RANGE).exp())
 
     def direct_first(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Tensor:
         """(N, hidden) first layer, pair by pair."""
         plus, minus = states[chosen], states[rejected]  # (N,H),(N,H)
         return self.first(torch.cat([(plus + minus) / 2, plus - minus], -1))  # (N,2H)@(2H,hidden)
 
-    def shared_first(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Tensor:
-        """(N, hidden) first layer, computed once per unique response and gathered; equal to ``direct_first``."""
+    def halves(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """What each response adds to the first layer as y+ and as y-: (T, H) to (T, hidden) twice.
+
+        The chosen one's first half plus the rejected one's second equals ``direct_first``.
+        """
         for_mean, for_difference = self.first.weight.chunk(2, -1)  # (hidden,H),(hidden,H)
         plus = F.linear(states, for_mean / 2 + for_difference, self.first.bias)  # (T,H)@(H,hidden)
-        minus = F.linear(states, for_mean / 2 - for_difference)
-        return plus[chosen] + minus[rejected]
+        return plus, F.linear(states, for_mean / 2 - for_difference)
 
 
 class VRF(FactorisedReward):
@@ -142,7 +147,9 @@ class VRF(FactorisedReward):
         if self.settings.separated:
             loss = loss + self.separation()
         if self.settings.regularised:
-            loss = loss + self.settings.regularisation * self.divergence(users, generator).mean()
+            # Without pairs and without a prior factor a user has no posterior to regularise.
+            described = users if self.settings.unit_prior else users.rows(users["count"] > 0)
+            loss = loss + self.settings.regularisation * self.divergence(described, generator).mean()
         return loss
 
     def separation(self) -> Tensor:
@@ -208,7 +215,8 @@ class VRF(FactorisedReward):
     @torch.no_grad()
     def finish(self, reference: PairBatch) -> None:
         """Keep the mean weight of seen users: the answer for a user without pairs when there is no unit prior."""
-        self.mean_weight.copy_(self.adapt(reference)["weight"].mean(0))
+        users = self.adapt(reference)
+        self.mean_weight.copy_(users["weight"][users["count"] > 0].mean(0))
 
     def _evidence(self, reference: PairBatch, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Sums over each user's pairs, from standardised states (T, H): shift (U, D), precision (U, D), count (U,).
@@ -217,11 +225,9 @@ class VRF(FactorisedReward):
         """
         shift = self.basis_mean.new_zeros(reference.n_users, self.settings.latent)
         precision = torch.zeros_like(shift)
-        for rows in torch.arange(len(reference), device=states.device).split(PAIRS_PER_CHUNK):
-            pairs = self.encoder(states, reference.chosen[rows], reference.rejected[rows])
-            variance = pairs.std.square()
-            product = self.settings.pooling == "product"
-            segment = reference.segment[rows]
+        product = self.settings.pooling == "product"
+        for rows, pairs in self.encoder(states, reference.chosen, reference.rejected):
+            variance, segment = pairs.std.square(), reference.segment[rows]
             shift.index_add_(0, segment, pairs.mean / variance if product else pairs.mean)
             precision.index_add_(0, segment, variance.reciprocal() if product else variance)
         return shift, precision, reference.pairs_per_user().to(states.dtype)

@@ -38,7 +38,6 @@ TRAINED = {
     "trainable_parameters": "Trainable parameters",
     "best_step": "Step kept, by seed",
     "validation_accuracy": "Validation accuracy, %",
-    "seconds": "Seconds",
 }
 GATES = {"tables": "The tables", "split": "The split"}
 COIN = 0.5

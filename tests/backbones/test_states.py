@@ -191,15 +191,6 @@ def test_states_too_large_for_half_precision(
     assert not list((tmp_path / "cache").glob("shards/*"))
 
 
-def test_states_that_are_no_numbers(
-    tiny: Backbone, write_texts: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = Encoded(np.full((1, tiny.hidden), np.nan, np.float32), np.zeros(1, bool), np.ones(1, np.int32))
-    monkeypatch.setattr(Backbone, "encode", lambda *args: broken)
-    with pytest.raises(InputError, match="1 of 1 hidden states are not finite"):
-        embed(write_texts(TEXTS[:1]), tmp_path / "cache", tiny, PARAMETERS)
-
-
 def test_tables_that_cannot_be_embedded(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 text_id"):
         embed(write_texts([TEXTS[0], TEXTS[0]]), tmp_path / "cache", tiny, PARAMETERS)

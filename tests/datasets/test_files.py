@@ -402,8 +402,20 @@ def test_ragged_csv_names_its_rows(tmp_path: Path) -> None:
 def test_an_unclosed_quote_does_not_swallow_rows(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text('user_id,prompt,chosen,rejected\nu,p,a,b\nu,q,a,"b\nu,r,a,b\n')
-    assert "a double quote is never closed" in complaint(path)
+    assert "unexpected end of data" in complaint(path) and "close every double quote" in complaint(path)
     assert "row 2" in complaint(path)
+
+
+def test_two_stray_quotes_do_not_swallow_the_rows_between(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text('user_id,prompt,chosen,rejected\nu,p,a,"b\nu,q,c,d\nu,r,e,"f\nu,s,g,h\n')
+    assert "row 1" in complaint(path) and "close every double quote" in complaint(path)
+
+
+def test_a_quote_in_the_middle_of_a_cell_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text('user_id,prompt,chosen,rejected\nu,p,a 5" nail,b\n')
+    assert 'a 5" nail' in read(path).texts["response"].to_pylist()
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])

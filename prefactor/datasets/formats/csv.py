@@ -11,6 +11,7 @@ from prefactor.datasets.rows import EXAMPLES, examples, shorten
 from prefactor.errors import InputError
 
 BLOCK_BYTES = 1 << 24
+LONGEST_CELL = 1 << 24  # characters
 
 
 def header(file: InputFile) -> list[str]:
@@ -25,13 +26,13 @@ def header(file: InputFile) -> list[str]:
 def read(file: InputFile, columns: Mapping[str, str]) -> pa.Table:
     """Those of ``columns`` that the file has, as strings; an empty cell is an empty string."""
     names = header(file)
+    if file.quotes:
+        _check_quotes(file)
     wanted = [name for name in dict.fromkeys(columns.values()) if name in names]
     try:
         table = _parse(file, wanted, ReadOptions(block_size=BLOCK_BYTES), None)
     except pa.ArrowInvalid as error:
         raise _ragged(file, wanted) or InputError(f"{file.path}: {error}: write the file again as CSV") from error
-    if file.quotes % 2:
-        raise _unclosed(file, table)
     return table
 
 
@@ -64,10 +65,17 @@ def _ragged(file: InputFile, wanted: list[str]) -> InputError | None:
     return InputError(f"{what}: {examples(shown, len(found))}; {fix}") if found else None
 
 
-def _unclosed(file: InputFile, table: pa.Table) -> InputError:
-    """An odd number of quotation marks: the rows after the last one have been swallowed by one cell."""
-    last = shorten(table.slice(table.num_rows - 1).to_pylist()[0] if table.num_rows else "")
-    return InputError(
-        f"{file.path}: a double quote is never closed, so that all that follows became one cell; the last row read is "
-        f"row {table.num_rows}: {last}: close it, and double every quote inside a cell"
-    )
+def _check_quotes(file: InputFile) -> None:
+    """Refuse a stray quotation mark: Arrow would read all up to the next one, line breaks too, as one cell."""
+    csv.field_size_limit(LONGEST_CELL)
+    record: list[str] = []
+    row = 0
+    with file.path.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            for read in csv.reader(lines, strict=True):
+                row, record = row + 1, read
+        except csv.Error as error:
+            raise InputError(
+                f"{file.path}: row {row}: {error}; the row before it is {shorten(record)}: close every double quote, "
+                "and double those inside a cell"
+            ) from error
