@@ -11,7 +11,7 @@ from prefactor.parameters import build, load_parameters, section
 from stages import layout
 from stages.layout import Cell, seed_folder
 from stages.running import run
-from stages.trainings import EvaluationParameters, cell_cohorts, run_parameters
+from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, run_parameters
 
 
 def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
@@ -19,13 +19,15 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
     cell = Cell(dataset, backbone, method, variant)
     parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
     models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
-    judged = judge(models, cell_cohorts(cell), parameters.shots)
+    training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
+    cohorts = cell_cohorts(cell, cell_states(cell, training["backbone"]))
+    judged = judge(models, cohorts, parameters.shots)
     with atomic_folder(cell.evaluation) as scratch:
-        write_results(result_rows(judged, _identity(cell)), scratch / "results.parquet")
+        write_results(result_rows(judged, _identity(cell, training["run"])), scratch / "results.parquet")
         per_user_table(judged).to_parquet(scratch / "users.parquet", compression="zstd", index=False)
 
 
-def _identity(cell: Cell) -> dict[str, str]:
+def _identity(cell: Cell, training: str) -> dict[str, str]:
     return {
         "dataset": cell.dataset,
         "protocol": leakage_rule(layout.split(cell.dataset)),
@@ -33,7 +35,7 @@ def _identity(cell: Cell) -> dict[str, str]:
         "method": cell.method,
         "variant": cell.variant,
         "setting": "",
-        "run": json.loads((cell.model / "training.json").read_text())["run"],
+        "run": training,
     }
 
 

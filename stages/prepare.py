@@ -1,18 +1,30 @@
 """Stage prepare: any source becomes the normalized tables."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefactor.datasets import load
-from prefactor.parameters import load_parameters, section
+from prefactor.parameters import build, load_parameters, section
 from stages import layout
 from stages.running import run
+
+
+@dataclass(frozen=True)
+class DatasetParameters:
+    """A dataset's section: what it is made from, by which source, and how it is split (stage split reads that)."""
+
+    source: str
+    input: str
+    options: dict[str, Any]
+    split: dict[str, Any]
 
 
 def prepare(dataset: str) -> None:
     """Load a dataset from its source and write its tables."""
     key = f"datasets.{dataset}"
-    settings = section(load_parameters(), key)
-    preferences = load(settings["source"], settings.get("options") or {}, Path(settings["input"]), f"{key}.options")
+    settings = build(DatasetParameters, section(load_parameters(), key), key)
+    preferences = load(settings.source, settings.options, Path(settings.input), f"{key}.options")
     preferences.save(layout.prepared(dataset))
     print(f"{dataset}: {len(preferences.pairs):,} pairs of {len(preferences.users):,} users")
 

@@ -1,14 +1,16 @@
-"""How a stage runs as a command: positional arguments, offline, errors without a traceback when they are the user's."""
+"""How a stage runs as a command: positional arguments, no telemetry, a clear line when the input is at fault."""
 
 import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from prefactor.errors import InputError
+from prefactor.parameters import load_parameters, nearest
 
-OFFLINE = {
+SILENT = {
     "DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -17,15 +19,26 @@ OFFLINE = {
 }
 
 
+SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation")
+
+
+def check_sections(values: Mapping[str, Any]) -> None:
+    """Refuse a section of params.yaml that no stage reads: it is a misspelt one."""
+    for key in values:
+        if key not in SECTIONS:
+            raise InputError(f"params.yaml: unknown section {key!r}{nearest(key, SECTIONS, 'sections')}")
+
+
 def run(stage: Callable[..., None]) -> None:
     """Call a stage with the command line's arguments; exit 1 with one clear line if the input is at fault."""
-    for name, value in OFFLINE.items():
+    for name, value in SILENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     names = list(inspect.signature(stage).parameters)
     if len(sys.argv) - 1 != len(names):
         sys.exit(f"usage: python -m stages.{stage.__name__} {' '.join(name.upper() for name in names)}")
     try:
+        check_sections(load_parameters())
         stage(*sys.argv[1:])
     except InputError as error:
         sys.exit(f"{stage.__name__} {' '.join(sys.argv[1:])}: {error}")

@@ -23,7 +23,10 @@ def _fit(cell: Cell) -> None:
     from prefactor.training import train, write_history
     from stages import trainings
 
-    parameters, cohorts = trainings.method_parameters(cell).basis_training, trainings.cell_cohorts(cell)
+    parameters, cohorts = (
+        trainings.method_parameters(cell).basis_training,
+        trainings.cell_cohorts(cell, trainings.cell_states(cell)),
+    )
     assert parameters is not None
     history = []
     with atomic_folder(cell.bases) as scratch:

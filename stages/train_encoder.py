@@ -4,23 +4,26 @@ import hashlib
 from pathlib import Path
 
 from prefactor.atomic import atomic_folder, write_json
+from prefactor.backbones import States
 from prefactor.cohorts import Cohort
 from prefactor.methods.base import RewardModel
 from prefactor.methods.storage import WEIGHTS, load_model, save_model, save_users
+from prefactor.parameters import as_dict
 from prefactor.training import Trained, train, write_history
 from stages.layout import Cell, seed_folder
 from stages.running import run
-from stages.trainings import MethodParameters, cell_cohorts, method_parameters, new_model, run_parameters
+from stages.trainings import MethodParameters, cell_cohorts, cell_states, method_parameters, new_model, run_parameters
 
 
 def train_encoder(dataset: str, backbone: str, method: str, variant: str) -> None:
     """Train every seed; keep the models, the seen users' cached states, the histories."""
     cell = Cell(dataset, backbone, method, variant)
-    parameters, cohorts, seeds = method_parameters(cell), cell_cohorts(cell), run_parameters().seeds
+    parameters, states, seeds = method_parameters(cell), cell_states(cell), run_parameters().seeds
+    cohorts = cell_cohorts(cell, states)
     with atomic_folder(cell.model) as scratch:
         trained = [_train(cell, parameters, cohorts, seed, seed_folder(scratch, seed)) for seed in seeds]
         write_history(scratch / "history.csv", [row for result in trained for row in result.history])
-        write_json(scratch / "training.json", _summary(trained, parameters, scratch))
+        write_json(scratch / "training.json", _summary(trained, parameters, states, scratch))
 
 
 def _train(cell: Cell, parameters: MethodParameters, cohorts: dict[str, Cohort], seed: int, folder: Path) -> Trained:
@@ -42,9 +45,7 @@ def save_seen_users(model: RewardModel, seen: Cohort, folder: Path) -> None:
         save_users(folder, seen.user_ids, model.adapt(seen.known()))
 
 
-def _summary(trained: list[Trained], parameters: MethodParameters, folder: Path) -> dict[str, object]:
-    from prefactor.parameters import as_dict
-
+def _summary(trained: list[Trained], parameters: MethodParameters, states: States, folder: Path) -> dict[str, object]:
     return {
         "seeds": {
             str(result.seed): {
@@ -55,6 +56,7 @@ def _summary(trained: list[Trained], parameters: MethodParameters, folder: Path)
             for result in trained
         },
         "parameters": as_dict(parameters),
+        "backbone": states.identity,
         "run": _content_hash(folder, trained),
     }
 

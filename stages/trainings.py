@@ -1,16 +1,17 @@
 """What the two training stages share: a cell's parameters, its cohorts, a fresh model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from prefactor.backbones import open_states
+from prefactor.backbones import States, open_states
 from prefactor.cohorts import Cohort, load_cohorts
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
-from prefactor.parameters import build, load_parameters, section
+from prefactor.parameters import build, load_parameters, nearest, section
 from prefactor.seeds import generator
 from prefactor.training import TrainingParameters
 from stages import layout
@@ -37,6 +38,10 @@ class RunParameters:
     seeds: tuple[int, ...]
     threads: int = 2
 
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be at least one, each once, got {list(self.seeds)}")
+
 
 @dataclass(frozen=True)
 class EvaluationParameters:
@@ -57,15 +62,20 @@ def run_parameters() -> RunParameters:
     return parameters
 
 
-def cell_cohorts(cell: Cell) -> dict[str, Cohort]:
+def cell_states(cell: Cell, expected: Mapping[str, Any] | None = None) -> States:
+    """The cell's cache of hidden states; ``expected`` is the identity of the backbone that a model was trained on."""
+    return open_states(layout.states(cell.dataset, cell.backbone), expected)
+
+
+def cell_cohorts(cell: Cell, states: States) -> dict[str, Cohort]:
     """The cell's users with their cached states."""
-    return load_cohorts(layout.split(cell.dataset), {"states": open_states(layout.states(cell.dataset, cell.backbone))})
+    return load_cohorts(layout.split(cell.dataset), {"states": states})
 
 
 def new_model(cell: Cell, seen: Cohort, seed: int) -> RewardModel:
     """A model with fresh parameters for one seed, scaled to the training responses."""
     if cell.method not in METHODS:
-        raise InputError(f"run.methods: unknown method {cell.method!r}; known: {', '.join(sorted(METHODS))}")
+        raise InputError(f"run.methods: unknown method {cell.method!r}{nearest(cell.method, METHODS, 'methods')}")
     kind = METHODS[cell.method]
     settings = build(kind.Parameters, method_parameters(cell).model, f"{cell.parameters}.model")
     known = seen.known().compact()

@@ -83,7 +83,7 @@ def test_an_unknown_parameter_names_the_nearest(tmp_path: Path) -> None:
     assert "unknown key 'promts'; did you mean 'prompts'" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_repro_resumes_from_the_last_whole_shard(tmp_path: Path, blow: signal.Signals) -> None:
     project = make_project(tmp_path, tiny_parameters(), ["validate@stylebench"])
     shards = tmp_path / "data" / "states" / "stylebench" / "minilm" / "shards"
