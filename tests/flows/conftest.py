@@ -49,6 +49,8 @@ class TinyProject:
         self.write("params.yaml", "size: 1\n")
         self.write("prepare.py", "print('preparing')\nopen('a.txt', 'w').write('a')\n")
         self.write("report.py", REPORT)
+        self.write("stages/__init__.py", "")  # a package, or the installed project's own stages would be found
+
         self.write("stages/publish.py", "print('published')\nopen('published.txt', 'a').write('once\\n')\n")
         self.write(".dvc/config", "[core]\n    no_scm = true\n    analytics = false\n")
 
