@@ -49,12 +49,16 @@ class TrainingParameters:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
 
 
+Row = dict[str, float]  # of a history: seed, step, mean loss in nats since the last row, and SCORES or NaN
+SCORES = tuple(f"validation_{who}_{figure}" for who in ("seen", "users") for figure in ("accuracy", "log_loss"))
+
+
 @dataclass(frozen=True)
 class Trained:
-    """One seed's training: a history row per validation, with the mean loss since the last; the step kept."""
+    """One seed's training: a history row per epoch and per validation; the step kept."""
 
     seed: int
-    history: list[dict[str, float]]
+    history: list[Row]
     best_step: int
     validation_accuracy: float
     trainable_parameters: int
@@ -77,30 +81,38 @@ def train(
     optimiser = torch.optim.AdamW(
         model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
     )
-    steps = parameters.epochs * math.ceil(len(seen) / parameters.episodes.users_per_step)
+    epoch = math.ceil(len(seen) / parameters.episodes.users_per_step)
+    steps = parameters.epochs * epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps, parameters.warmup))
     batches = episodes(known, parameters.episodes, generator(seed, model.name, "episodes"))
     noise = generator(seed, model.name, "noise")
     checks = _validation_steps(steps, parameters.validations)
-    losses: list[float] = []  # since the last validation
-    history: list[dict[str, float]] = []
-    best: dict[str, Tensor] = {}
+    losses: list[float] = []  # since the last row of the history
+    history: list[Row] = []
+    best: tuple[Row, dict[str, Tensor]] | None = None
     with progress(stage, steps, "steps") as shown:
         for step in range(1, steps + 1):
-            loss = _step(model, next(batches), optimiser, parameters.gradient_norm, noise)
+            losses.append(_step(model, next(batches), optimiser, parameters.gradient_norm, noise))
             schedule.step()
-            losses.append(loss)
+            shown.advance(note=f"loss {losses[-1]:.3f}")
+            if step not in checks and step % epoch:
+                continue
+            row: Row = {
+                "seed": seed,
+                "step": step,
+                "loss": sum(losses) / len(losses),
+                **dict.fromkeys(SCORES, math.nan),
+            }
+            losses.clear()
+            history.append(row)
             if step in checks:
-                scores = validate(model, seen.first(parameters.validation_users), held_out)
-                history.append({"seed": seed, "step": step, "loss": sum(losses) / len(losses), **scores})
-                losses.clear()
-                if len(history) == 1 or _accuracy(history[-1]) > max(map(_accuracy, history[:-1])):
-                    best = copy.deepcopy(model.state_dict())
-            shown.advance(note=f"loss {loss:.3f}")
-    model.load_state_dict(best)
+                row |= validate(model, seen.first(parameters.validation_users), held_out)
+                if best is None or _accuracy(row) > _accuracy(best[0]):
+                    best = row, copy.deepcopy(model.state_dict())
+    assert best is not None  # the last step is always a check
+    model.load_state_dict(best[1])
     model.eval().finish(known)
-    chosen = max(history, key=_accuracy)
-    return Trained(seed, history, int(chosen["step"]), _accuracy(chosen), trainable(model))
+    return Trained(seed, history, int(best[0]["step"]), _accuracy(best[0]), trainable(model))
 
 
 def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, float]:
@@ -124,10 +136,11 @@ def trainable(model: RewardModel) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write training histories as CSV, one row per validation."""
+def write_history(path: Path, history: list[Row]) -> None:
+    """Write training histories as CSV; a score is empty where the model was not validated."""
     columns = list(history[0])
-    lines = [",".join(columns), *(",".join(f"{row[name]:.6g}" for name in columns) for row in history)]
+    cells = [["" if math.isnan(row[name]) else f"{row[name]:.6g}" for name in columns] for row in history]
+    lines = [",".join(columns), *map(",".join, cells)]
     with atomic_file(path) as scratch:
         scratch.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -1,10 +1,10 @@
 """Stage ceiling: the best that is possible on a dataset whose truth is known."""
 
+from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.backbones import open_states
 from prefactor.evaluation.ceiling import ceiling_rows, read_truth
 from prefactor.evaluation.results import write_results
-from stages import layout
 from stages.evaluate import leakage_rule
 from stages.running import run
 from stages.trainings import run_parameters

@@ -2,19 +2,20 @@
 
 import subprocess
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 
+from prefactor import layout
 from prefactor.atomic import write_json
 from prefactor.evaluation.comparison import differences_from_bt
 from prefactor.evaluation.results import in_schema, read_results, write_results
+from prefactor.layout import REPORTS, Cell
 from prefactor.reporting import collect, metrics, write_plots, write_report
-from stages import layout
-from stages.layout import Cell
 from stages.running import run
 from stages.trainings import RunParameters, run_parameters
 
-REPORTS = layout.ROOT / "reports"
+ROOT = Path()
 
 
 def compare() -> None:
@@ -23,9 +24,9 @@ def compare() -> None:
     results = joined(parameters)
     write_results(results, REPORTS / "results.parquet", REPORTS / "results.csv")
     write_json(REPORTS / "metrics.json", metrics(results))
-    context = collect(layout.ROOT, *_commit())
+    context = collect(ROOT, *_commit())
     write_plots(results, REPORTS / "plots", context.trainings)
-    write_report(layout.ROOT, REPORTS / "index.html", results, context)
+    write_report(ROOT, REPORTS / "index.html", results, context)
     print(f"{len(results):,} results in {REPORTS / 'results.csv'}; the report is {REPORTS / 'index.html'}")
 
 

@@ -1,9 +1,8 @@
 """Stage embed: every unique text becomes a cached hidden state, without gradients."""
 
-from prefactor import backbones
+from prefactor import backbones, layout
 from prefactor.atomic import write_json
 from prefactor.parameters import build, load_parameters, section
-from stages import layout
 from stages.running import run
 
 

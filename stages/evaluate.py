@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
+from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.evaluation.fewshot import judge
 from prefactor.evaluation.results import per_user_table, result_rows, write_results
+from prefactor.layout import Cell, seed_folder
 from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, section
-from stages import layout
-from stages.layout import Cell, seed_folder
 from stages.running import run
 from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, run_parameters
 

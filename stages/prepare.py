@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefactor import layout
 from prefactor.datasets import load
 from prefactor.parameters import build, load_parameters, section
-from stages import layout
 from stages.running import run
 
 

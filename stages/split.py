@@ -1,8 +1,7 @@
 """Stage split: seen and unseen users, reference and target pairs."""
 
-from prefactor import splitting
+from prefactor import layout, splitting
 from prefactor.parameters import build, load_parameters, section
-from stages import layout
 from stages.running import run
 
 

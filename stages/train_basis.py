@@ -1,8 +1,8 @@
 """Stage train-basis: the first of a method's two training steps, where it has two."""
 
 from prefactor.atomic import atomic_folder, write_json
+from prefactor.layout import Cell, seed_folder
 from prefactor.parameters import load_parameters, section
-from stages.layout import Cell, seed_folder
 from stages.running import run
 
 
@@ -36,7 +36,7 @@ def _fit(cell: Cell) -> None:
             if basis is None:
                 raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
             basis.standardise(cohorts["seen"].known().compact().responses)
-            name = f"train-basis {cell.name} seed {seed}"
+            name = f"train-basis {cell} seed {seed}"
             history += train(basis, cohorts["seen"], cohorts["validation"], parameters, seed, name).history
             save_model(basis, seed_folder(scratch, seed))
         write_history(scratch / "history.csv", history)

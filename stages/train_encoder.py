@@ -6,11 +6,11 @@ from pathlib import Path
 from prefactor.atomic import atomic_folder, write_json
 from prefactor.backbones import States
 from prefactor.cohorts import Cohort
+from prefactor.layout import Cell, seed_folder
 from prefactor.methods.base import RewardModel
 from prefactor.methods.storage import WEIGHTS, load_model, save_model, save_users
 from prefactor.parameters import as_dict
 from prefactor.training import Trained, train, write_history
-from stages.layout import Cell, seed_folder
 from stages.running import run
 from stages.trainings import MethodParameters, cell_cohorts, cell_states, method_parameters, new_model, run_parameters
 
@@ -30,7 +30,7 @@ def _train(cell: Cell, parameters: MethodParameters, cohorts: dict[str, Cohort],
     model = new_model(cell, cohorts["seen"], seed)
     if parameters.basis_training is not None:
         model.start_from(load_model(seed_folder(cell.bases, seed)))
-    name = f"train-encoder {cell.name} seed {seed}"
+    name = f"train-encoder {cell} seed {seed}"
     result = train(model, cohorts["seen"], cohorts["validation"], parameters.training, seed, name)
     save_model(model, folder)
     save_seen_users(model, cohorts["seen"], folder)

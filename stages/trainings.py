@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 
+from prefactor import layout
 from prefactor.backbones import States, open_states
 from prefactor.cohorts import Cohort, load_cohorts
 from prefactor.errors import InputError
+from prefactor.layout import Cell
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
 from prefactor.parameters import build, load_parameters, nearest, section
 from prefactor.seeds import generator
 from prefactor.training import TrainingParameters
-from stages import layout
-from stages.layout import Cell
 
 
 @dataclass(frozen=True)

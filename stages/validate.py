@@ -1,8 +1,7 @@
 """Stage validate: the gate after prepare."""
 
-from prefactor import quality
+from prefactor import layout, quality
 from prefactor.parameters import build, load_parameters, section
-from stages import layout
 from stages.running import run
 
 

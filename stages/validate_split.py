@@ -1,8 +1,7 @@
 """Stage validate-split: the gate after split."""
 
-from prefactor import quality
+from prefactor import layout, quality
 from prefactor.parameters import build, load_parameters, section
-from stages import layout
 from stages.running import run
 
 

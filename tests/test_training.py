@@ -1,17 +1,20 @@
 """The training loop learns, keeps its best validation, repeats itself, and never sees evaluation pairs."""
 
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from prefactor.cohorts import PARTS, Cohort
 from prefactor.episodes import EpisodeParameters
+from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
 from prefactor.methods.base import RewardModel, Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.vrf import VRF, VRFParameters
-from prefactor.training import Trained, TrainingParameters, train, validate
+from prefactor.training import Trained, TrainingParameters, train, validate, write_history
 from tests.worlds import WIDTH, make_cohorts
 
 PARAMETERS = TrainingParameters(
@@ -53,9 +56,33 @@ def test_the_same_seed_gives_the_same_numbers(cohorts: dict[str, Cohort]) -> Non
 def test_the_best_validation_is_kept(cohorts: dict[str, Cohort]) -> None:
     model, result = train_one(cohorts)
     kept = validate(model, cohorts["seen"].first(PARAMETERS.validation_users), cohorts["validation"])
-    best = max(row["validation_seen_accuracy"] + row["validation_users_accuracy"] for row in result.history)
+    validated = [row for row in result.history if not math.isnan(row["validation_seen_accuracy"])]
+    best = max(row["validation_seen_accuracy"] + row["validation_users_accuracy"] for row in validated)
     assert kept["validation_seen_accuracy"] + kept["validation_users_accuracy"] == pytest.approx(best)
-    assert len(result.history) == PARAMETERS.validations
+    assert len(validated) == PARAMETERS.validations
+
+
+def test_the_history_has_the_loss_of_every_epoch(cohorts: dict[str, Cohort], tmp_path: Path) -> None:
+    _, result = train_one(cohorts)
+    epochs = [row["step"] for row in result.history if row["step"] % 2 == 0]  # forty users, twenty a step
+    assert epochs == list(range(2, 21, 2))
+    assert all(math.isfinite(row["loss"]) for row in result.history)
+    write_history(tmp_path / "history.csv", result.history)
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert len(lines) == len(result.history) + 1
+    assert sum(line.endswith(",,,,") for line in lines) == len(result.history) - PARAMETERS.validations
+
+
+def test_a_user_without_validation_pairs_does_not_hide_the_others(cohorts: dict[str, Cohort]) -> None:
+    seen = cohorts["seen"]
+    hidden = (seen.pairs.segment == 0) & (seen.part == PARTS.index("validation"))
+    kept = replace(seen, pairs=seen.pairs.select(~hidden), part=seen.part[~hidden], rank=seen.rank[~hidden])
+    scores = validate(new_model(), kept, cohorts["validation"])
+    assert all(math.isfinite(score) for score in scores.values())
+    nobody = seen.part != PARTS.index("validation")
+    none = replace(seen, pairs=seen.pairs.select(nobody), part=seen.part[nobody], rank=seen.rank[nobody])
+    with pytest.raises(InputError, match="no seen user has a validation pair"):
+        validate(new_model(), none, cohorts["validation"])
 
 
 def test_evaluation_pairs_change_nothing(cohorts: dict[str, Cohort]) -> None:

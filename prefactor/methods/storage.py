@@ -1,10 +1,8 @@
 """Models and user states on disk: safetensors for tensors, JSON for everything else, never pickle."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,9 +13,11 @@ from prefactor.errors import InputError
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape, UserState
 from prefactor.parameters import as_dict, build
+from prefactor.reading import read_json, read_object
 
 WEIGHTS, MODEL = "model.safetensors", "model.json"
 USER_TENSORS, USER_IDS = "users.safetensors", "users.json"
+RERUN = "rerun stage train-encoder"
 
 
 def save_model(model: RewardModel, folder: Path | str) -> None:
@@ -36,7 +36,7 @@ def save_model(model: RewardModel, folder: Path | str) -> None:
 def load_model(folder: Path | str, device: torch.device | str = "cpu") -> RewardModel:
     """Read a model back, in evaluation mode. Raises InputError if the folder does not hold a whole model."""
     folder = Path(folder)
-    description = _read_json(folder / MODEL)
+    description = read_object(folder / MODEL, RERUN)
     name = description["method"]
     if name not in METHODS:
         raise InputError(f"{folder / MODEL}: unknown method {name!r}; known: {', '.join(sorted(METHODS))}")
@@ -62,20 +62,11 @@ def save_users(folder: Path | str, user_ids: Sequence[str], users: UserState) ->
 def load_users(folder: Path | str) -> tuple[list[str], UserState]:
     """Read user ids and their states back."""
     folder = Path(folder)
-    user_ids = _read_json(folder / USER_IDS)
+    user_ids = read_json(folder / USER_IDS, RERUN)
     users = UserState(_read_tensors(folder / USER_TENSORS))
     if len(user_ids) != len(users):
         raise InputError(f"{folder}: {len(user_ids)} user ids for {len(users)} states: rerun stage train-encoder")
     return user_ids, users
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: rerun stage train-encoder") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}): rerun stage train-encoder") from error
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from prefactor.parameters import as_dict
 from prefactor.quality.parameters import QualityParameters
 from prefactor.quality.suite import Suite
 from prefactor.quality.validation import Outcome, check, load_great_expectations
+from prefactor.reading import read_object
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +32,7 @@ def validate_tables(prepared: Path, out: Path, parameters: QualityParameters) ->
     from prefactor.quality.observed import observe_tables
     from prefactor.quality.tables import relation_suites, table_suites
 
-    source = _read_json(prepared / "source.json", "run stage prepare")
+    source = read_object(prepared / "source.json", "run stage prepare")
     files = _tables(prepared)
     with _views(files, "run stage prepare again") as connection:
         candidates = "candidates" in files
@@ -153,21 +153,9 @@ def _first_line(error: Exception) -> str:
 def _leakage(manifest: Path) -> str:
     from prefactor.quality.partition import MEANINGS
 
-    parameters = _read_json(manifest, "run stage split").get("parameters")
+    parameters = read_object(manifest, "run stage split").get("parameters")
     rule = parameters.get("leakage") if isinstance(parameters, dict) else None
     if not isinstance(rule, str) or rule not in MEANINGS:
         known = ", ".join(MEANINGS)
         raise InputError(f"{manifest}: parameters.leakage is {rule!r}, must be one of {known}: run stage split again")
     return rule
-
-
-def _read_json(path: Path, fix: str) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: {fix}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}): {fix} again") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path} must hold a JSON object, but holds {type(value).__name__}: {fix} again")
-    return value

@@ -1,6 +1,5 @@
 """What the report says beside the results: data, splits, trainings, parameters, gathered from the run's files."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.parameters import load_parameters
+from prefactor.reading import read_object
+from prefactor.trainings import Training, find_trainings
 
 # Sources whose texts are ours to print: real people's words stay out of a page that travels.
 PRINTABLE = ("stylebench",)
 EXAMPLES = 2
 LONGEST_EXAMPLE = 900  # characters
 BINS = 24
+GATES = ("tables", "split")
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,6 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
-class Training:
-    """One method's training in one variant: ``history`` has one row per seed and validation."""
-
-    dataset: str
-    backbone: str
-    method: str
-    variant: str
-    history: pd.DataFrame
-    summary: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class ReportContext:
     """Everything on the page that is not a result row. ``dirty``: the commit had changes on top."""
 
@@ -83,19 +74,23 @@ class ReportContext:
 def collect(root: Path, commit: str = "", dirty: bool = False) -> ReportContext:
     """Gather the context below ``root``; what a run did not make is left out. InputError for a file that is broken."""
     root = Path(root)
-    folders = [*(root / "data/prepared").glob("*"), *(root / "data/split").glob("*")]
+    folders = [folder for place in (layout.prepared, layout.split) for folder in root.glob(str(place("*")))]
     names = sorted({folder.name for folder in folders if folder.is_dir() and not folder.name.startswith(".")})
     parameters = load_parameters(root / "params.yaml") if (root / "params.yaml").exists() else {}
     return ReportContext(
-        {name: _dataset(root, name) for name in names}, _trainings(root / "models"), parameters, commit, dirty
+        {name: _dataset(root, name) for name in names},
+        tuple(find_trainings(root, parameters.get("run") or {})),
+        parameters,
+        commit,
+        dirty,
     )
 
 
 def _dataset(root: Path, name: str) -> DatasetFacts:
-    prepared, docs = root / "data/prepared" / name, root / "reports/data_docs" / name
-    source = _json(prepared / "source.json")
+    prepared, gates = root / layout.prepared(name), {gate: root / layout.data_docs(name, gate) for gate in GATES}
+    source = _object(prepared / "source.json")
     pairs = _table(prepared / "pairs.parquet")
-    reports = sorted((root / "data/states" / name).glob("*/report.json"))
+    reports = sorted(root.glob(str(layout.states(name, "*") / "report.json")))
     texts = _table(prepared / "texts.parquet")
     return DatasetFacts(
         source=source,
@@ -103,10 +98,10 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         words=None if texts is None else _distribution(pc.count_substring_regex(texts["response"], r"\S+")),
         pairs_per_user=None if pairs is None else _distribution(pc.value_counts(pairs["user_id"]).field("counts")),
         examples=_examples(texts, pairs) if texts and pairs and source.get("name") in PRINTABLE else (),
-        manifest=_json(root / "data/split" / name / "manifest.json"),
-        quality={suite: found for suite in ("tables", "split") if (found := _json(docs / suite / "result.json"))},
-        pages={suite: page for suite in ("tables", "split") if (page := _page(root, docs / suite))},
-        embeddings={path.parent.name: _json(path) for path in reports},
+        manifest=_object(root / layout.split(name) / "manifest.json"),
+        quality={gate: found for gate, docs in gates.items() if (found := _object(docs / "result.json"))},
+        pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
+        embeddings={path.parent.name: _object(path) for path in reports},
     )
 
 
@@ -143,18 +138,6 @@ def _examples(texts: pa.Table, pairs: pa.Table) -> tuple[Example, ...]:
     return tuple(found.values())[:EXAMPLES]
 
 
-def _trainings(models: Path) -> tuple[Training, ...]:
-    """Every training below models/<dataset>/<backbone>/<method>/<variant>/."""
-    found = []
-    for path in sorted(models.glob("*/*/*/*/training.json")):
-        folder = path.parent
-        history = folder / "history.csv"
-        table = pd.read_csv(history, dtype={"seed": str}) if history.exists() else pd.DataFrame()
-        dataset, backbone, method, variant = folder.relative_to(models).parts
-        found.append(Training(dataset, backbone, method, variant, table, _json(path)))
-    return tuple(found)
-
-
 def _page(root: Path, folder: Path) -> str:
     """The Data Docs' first page below ``folder``: the shallowest index.html."""
     pages = sorted(folder.rglob("index.html"), key=lambda path: (len(path.parts), str(path)))
@@ -170,13 +153,5 @@ def _table(path: Path) -> pa.Table | None:
         raise InputError(f"{path} cannot be read ({error}): rerun the stage that makes it") from error
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}): rerun the stage that makes it") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path} holds {type(value).__name__}, expected an object: rerun the stage that makes it")
-    return value
+def _object(path: Path) -> dict[str, Any]:
+    return read_object(path) if path.exists() else {}

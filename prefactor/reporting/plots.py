@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from prefactor.atomic import atomic_folder
-from prefactor.reporting.context import Training
 from prefactor.reporting.tables import ACCURACY, ALL_SEEDS, SPLITS, Contender, Section, checked, sections
+from prefactor.trainings import Training
 
 FEW_SHOT = ["dataset", "backbone", "method", "variant", "setting", "shots", "accuracy", "ci_low", "ci_high"]
 TRAINING = ["dataset", "backbone", "method", "variant", "seed", "step", "loss", "validation_accuracy"]
@@ -68,6 +68,6 @@ def _training(trainings: Sequence[Training]) -> pd.DataFrame:
     ]
     if not tables:
         return pd.DataFrame(columns=[*TRAINING, *VALIDATION])
-    joined = pd.concat(tables, ignore_index=True)
+    joined = pd.concat(tables, ignore_index=True).dropna(subset=VALIDATION, ignore_index=True)
     joined["validation_accuracy"] = joined[VALIDATION].mean(axis=1)
     return joined[[*TRAINING, *VALIDATION]]

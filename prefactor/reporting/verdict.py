@@ -1,6 +1,7 @@
 """The findings in words, computed from the rows: who beats BT, who does not, and what the best one reaches."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -54,9 +55,13 @@ def verdict(section: Section, split: str) -> str:
     return f"On {split} users, {none}{'; '.join(part for part in parts if part)}."
 
 
-def headline(section: Section) -> str:
-    """The section's finding on unseen users as a sentence."""
-    best = _best(section)
+def headline(section: Section, validated: Mapping[Contender, float] | None = None) -> str:
+    """The section's finding on unseen users as a sentence, about the personal method that validated best.
+
+    ``validated`` holds validation accuracies: naming the best on evaluation pairs would quote a winner's luck. Without
+    them nothing else is left to go by.
+    """
+    best = _best(section, validated or {})
     if best is None:
         return f"What reward models learn from {section.dataset}"
     value = section.get(best, ACCURACY, "unseen")
@@ -78,12 +83,12 @@ def _versus(best: Contender, value: Estimate, common: Estimate) -> str:
     return f"{best.name} predicts {own} of unseen users' choices, BT {bt}"
 
 
-def _best(section: Section) -> Contender | None:
-    """The highest on unseen users of those that beat BT; else of the personal ones; else of whoever has a figure."""
+def _best(section: Section, validated: Mapping[Contender, float]) -> Contender | None:
+    """The best of the personal ones that have a figure on unseen users; else of whoever has one."""
     scored = [item for item in section.contenders() if _value(section, item) is not None]
-    above = {item.contender for item in comparisons(section, "unseen") if item.outcome is Outcome.ABOVE}
-    pool = [item for item in scored if item in above] or [item for item in scored if item.method != BASELINE] or scored
-    return max(pool, key=lambda item: (_value(section, item), item), default=None)
+    pool = [item for item in scored if item.method != BASELINE] or scored
+    known = [item for item in pool if item in validated]
+    return max(known or pool, key=lambda item: (validated.get(item, _value(section, item)), item), default=None)
 
 
 def _value(section: Section, contender: Contender) -> float | None:

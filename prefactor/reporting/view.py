@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from prefactor.reporting import figures
-from prefactor.reporting.context import DatasetFacts, Distribution, ReportContext, Training
+from prefactor.reporting.context import DatasetFacts, Distribution, ReportContext
 from prefactor.reporting.estimates import PERCENT, Estimate, Scale, scale_of
 from prefactor.reporting.style import Style, method_name
 from prefactor.reporting.tables import (
@@ -26,6 +26,7 @@ from prefactor.reporting.tables import (
     settings_table,
 )
 from prefactor.reporting.verdict import baseline, headline, verdict
+from prefactor.trainings import Training
 
 LEAKAGE = {
     "within-user": "no prompt or interaction of a user's evaluation pairs occurs among the same user's other pairs; "
@@ -119,7 +120,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
     verdicts = tuple(sentence for split in ("unseen", "seen") if (sentence := verdict(section, split)))
     return View(
         section=section,
-        title=headline(section),
+        title=headline(section, _validated(section, context.trainings)),
         verdicts=verdicts,
         panels=_accuracy_panels(section, styled),
         differences=_difference_panels(section, styled),
@@ -214,20 +215,30 @@ def _curve(section: Section, styled: Styles) -> Markup | None:
     return figures.few_shot(curves, flat, f"{section.anchor}-few-shot", words)
 
 
-def _trainings(section: Section, styled: Styles, trainings: Sequence[Training]) -> tuple[TrainingView, ...]:
+def _known(section: Section, trainings: Sequence[Training]) -> dict[Contender, Training]:
+    """The trainings behind a section's contenders."""
     by_name = {
         (item.method, item.variant): item
         for item in trainings
         if (item.dataset, item.backbone) == (section.dataset, section.backbone)
     }
-    known = {item: by_name[item[:2]] for item in section.contenders() if item[:2] in by_name}
+    return {item: by_name[item[:2]] for item in section.contenders() if item[:2] in by_name}
+
+
+def _validated(section: Section, trainings: Sequence[Training]) -> dict[Contender, float]:
+    """Validation accuracy of the contenders, mean over seeds."""
+    return {item: training.validation_accuracy for item, training in _known(section, trainings).items()}
+
+
+def _trainings(section: Section, styled: Styles, trainings: Sequence[Training]) -> tuple[TrainingView, ...]:
+    known = _known(section, trainings)
     limits = _training_limits([*known.values()])
     return tuple(_training(section, item, styled[item], training, limits) for item, training in known.items())
 
 
 def _training_limits(trainings: Sequence[Training]) -> tuple[float, float]:
     columns = [item.history.get(name) for item in trainings for name in _VALIDATION]
-    values = [Estimate(float(value)) for column in columns if column is not None for value in column]
+    values = [Estimate(float(value)) for column in columns if column is not None for value in column.dropna()]
     return figures.limits_of(values, PERCENT)
 
 
@@ -259,7 +270,7 @@ def _paths(history: pd.DataFrame, kept: Mapping[str, Mapping[str, Any]]) -> list
     if not {"seed", "step", *_VALIDATION} <= set(history.columns):
         return []
     paths = []
-    for seed, rows in history.groupby("seed", sort=True):
+    for seed, rows in history.dropna(subset=_VALIDATION).groupby("seed", sort=True):
         steps = tuple(int(step) for step in rows["step"])
         users, pairs = (tuple(map(float, rows[name])) for name in _VALIDATION)
         best = kept.get(str(seed), {}).get("best_step")

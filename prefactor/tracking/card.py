@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from prefactor import layout
+from prefactor.reading import read_object
 from prefactor.tracking.champion import Champion
-from prefactor.tracking.reading import read_json
-from prefactor.tracking.trainings import Training
+from prefactor.trainings import Training
 
 LIMITS = (
     "Rewards compare candidates of one request only: they are centred over them, and mean nothing across prompts.",
@@ -30,7 +31,7 @@ SPLITS = ("seen", "unseen", "overall")
 def model_card(champion: Champion, backbone: dict[str, Any]) -> str:
     """Markdown, a function of what the stages wrote alone; ``backbone`` is the identity of the one it embeds with."""
     training = champion.training
-    prepared, split = (training.root / "data" / place / training.dataset for place in ("prepared", "split"))
+    prepared, split = (training.root / place(training.dataset) for place in (layout.prepared, layout.split))
     parts = [
         f"# prefactor-{training.dataset}",
         f"A personal reward model: VRF ({training.variant}) on {training.backbone} states. Given a user, known by id "
@@ -38,7 +39,7 @@ def model_card(champion: Champion, backbone: dict[str, Any]) -> str:
         "## Figures on evaluation pairs\n" + _figures(training),
         "## Limits\n" + _bullets(LIMITS),
         "## Data\n" + _data(prepared),
-        "## Split\n" + _split(read_json(split / "manifest.json")),
+        "## Split\n" + _split(read_object(split / "manifest.json")),
         "## Choice\n" + _choice(champion),
         "## Backbone\n" + _bullets(f"{name}: {value}" for name, value in sorted(backbone.items())),
         "## Licence\n" + LICENCE,
@@ -47,7 +48,7 @@ def model_card(champion: Champion, backbone: dict[str, Any]) -> str:
 
 
 def _data(prepared: Path) -> str:
-    source = read_json(prepared / "source.json")
+    source = read_object(prepared / "source.json")
     rows = {name: pq.read_metadata(prepared / f"{name}.parquet").num_rows for name in ("users", "pairs", "texts")}
     sizes = ", ".join(f"{count:,} {name}" for name, count in rows.items())
     lines = [f"source: {source.get('name', 'unnamed')}", sizes]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefactor.tracking.trainings import Training
+from prefactor.trainings import Training
 
 SERVED = "vrf"  # the method whose user states can be updated pair by pair and know how uncertain they are
 

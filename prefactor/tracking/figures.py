@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from prefactor.tracking.trainings import Training
+from prefactor.trainings import Training
 
 SIZE = (6.4, 4.0)  # inches
 
@@ -32,7 +32,7 @@ def _write(draw: Callable[[Axes, pd.DataFrame], None], rows: pd.DataFrame, train
 
 
 def _training(axes: Axes, history: pd.DataFrame) -> None:
-    for seed, rows in history.groupby("seed"):
+    for seed, rows in history.dropna().groupby("seed"):
         line = axes.plot(rows["step"], 100 * rows["validation_users_accuracy"], label=f"held-out users, seed {seed}")
         axes.plot(
             rows["step"],

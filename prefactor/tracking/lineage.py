@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import yaml
 
+from prefactor import layout
 from prefactor.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ LOCK = "dvc.lock"
 def dataset_inputs(root: Path, dataset: str) -> list["DatasetInput"]:
     """The prepared tables and the split of a dataset, each with the hash that dvc.lock records for it."""
     hashes = recorded_hashes(root / LOCK)
-    return [_input(root, Path("data", place, dataset), hashes, place) for place in ("prepared", "split")]
+    return [_input(root, place(dataset), hashes, place.__name__) for place in (layout.prepared, layout.split)]
 
 
 def recorded_hashes(lock: Path) -> dict[str, str]:

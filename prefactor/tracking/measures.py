@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from prefactor.tracking.trainings import Training
+from prefactor.trainings import Training
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric

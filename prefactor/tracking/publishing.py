@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefactor.parameters import load_parameters, section
 from prefactor.tracking.champion import choose
 from prefactor.tracking.registry import Registered, register
 from prefactor.tracking.runs import publish_run, remove_unfinished
 from prefactor.tracking.store import connected, experiment, resolve_uri
-from prefactor.tracking.trainings import Training, find_trainings
+from prefactor.trainings import Training, find_trainings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,7 +41,7 @@ def publish(root: Path, tracking_uri: str | None = None) -> PublishReport:
     if files of the stages are broken or the store does not answer; a run or version is then whole or absent.
     """
     root, uri = Path(root), resolve_uri(Path(root), tracking_uri)
-    trainings = find_trainings(root)
+    trainings = find_trainings(root, section(load_parameters(root / "params.yaml"), "run"))
     ready = [training for training in trainings if training.evaluated]
     datasets = sorted({training.dataset for training in ready})
     runs: dict[Training, bool] = {}

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import prefactor
+from prefactor import layout
 from prefactor.backbones import BackboneParameters, open_states
 from prefactor.parameters import build, load_parameters, section
+from prefactor.reading import read_object
 from prefactor.serving.package import pack, unpack
 from prefactor.tracking.card import model_card
 from prefactor.tracking.champion import Champion
 from prefactor.tracking.noise import without_noise
-from prefactor.tracking.reading import read_json
 from prefactor.tracking.requirements import requirements
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ SERVED_CODE = (
     "parameters.py",
     "preferences.py",
     "progress.py",
+    "reading.py",
     "segments.py",
     "serving",
 )
@@ -123,7 +125,7 @@ def gather(champion: Champion) -> Contents:
     key = f"backbones.{training.backbone}"
     parameters = build(BackboneParameters, section(load_parameters(training.root / "params.yaml"), key), key)
     identity = open_states(training.root / "data" / "states" / training.dataset / training.backbone).identity
-    source = read_json(training.root / "data" / "prepared" / training.dataset / "source.json")
+    source = read_object(training.root / layout.prepared(training.dataset) / "source.json")
     return Contents(
         champion=champion,
         backbone=parameters,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prefactor.tracking.figures import write_figures
 from prefactor.tracking.lineage import dataset_inputs
 from prefactor.tracking.measures import metrics
-from prefactor.tracking.trainings import Training
+from prefactor.trainings import Training
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -40,7 +40,6 @@ def test_what_a_run_left_is_found(own_run: Path) -> None:
     [
         "data/prepared/stylebench/pairs.parquet",
         "data/prepared/stylebench/source.json",
-        "models/stylebench/minilm/vrf/default/training.json",
     ],
 )
 def test_a_broken_file_is_named(path: str, own_run: Path) -> None:

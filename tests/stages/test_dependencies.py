@@ -17,8 +17,9 @@ HARMLESS = {
     "prefactor/errors.py",
     "prefactor/parameters.py",
     "prefactor/progress.py",
+    "prefactor/reading.py",
     "stages/__init__.py",
-    "stages/layout.py",
+    "prefactor/layout.py",
     "stages/running.py",
 }
 FOR_TRAINING = ("prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")

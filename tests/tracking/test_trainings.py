@@ -15,7 +15,7 @@ from prefactor.tracking.lineage import recorded_hashes
 from prefactor.tracking.measures import _curves, _finals
 from prefactor.tracking.runs import flattened
 from prefactor.tracking.store import resolve_uri, sqlite_path
-from prefactor.tracking.trainings import Training, find_trainings
+from prefactor.trainings import Training, find_trainings
 
 
 def train(root: Path, cell: str, accuracies: dict[str, float]) -> Training:
@@ -23,7 +23,7 @@ def train(root: Path, cell: str, accuracies: dict[str, float]) -> Training:
     folder.mkdir(parents=True)
     seeds = {seed: {"validation_accuracy": value} for seed, value in accuracies.items()}
     (folder / "training.json").write_text(json.dumps({"seeds": seeds, "parameters": {"a": 1}, "run": "f" * 16}))
-    return Training(root, *cell.split("/"))
+    return Training(*cell.split("/"), root=root)
 
 
 def test_the_champion_is_chosen_by_mean_validation_and_its_seed_by_its_own(tmp_path):
@@ -49,8 +49,7 @@ def test_only_what_params_yaml_asks_for_is_found(tmp_path):
     first_step = tmp_path / "models/bases/d/b/vrf/default"
     shutil.copytree(tmp_path / "models/d/b/vrf/default", first_step)
     run = {"datasets": ["d"], "methods": ["vrf", "bt"], "variants": ["default"], "seeds": [0]}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"run": run}))
-    assert [str(training.path) for training in find_trainings(tmp_path)] == ["d/b/bt/default", "d/b/vrf/default"]
+    assert [str(training.path) for training in find_trainings(tmp_path, run)] == ["d/b/bt/default", "d/b/vrf/default"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"seeds": {}, "parameters": {"a": 1}, "run": "x"}'])

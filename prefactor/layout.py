@@ -1,34 +1,37 @@
-"""Where things lie on disk: the paths that dvc.yaml declares, in one place for all stages."""
+"""Where things lie on disk: the paths that dvc.yaml declares, in one place for stages, report and tracking.
+
+Paths are relative to the project's root, where stages run; prefix a root to read another project's.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path()
+REPORTS = Path("reports")
 
 
 def prepared(dataset: str) -> Path:
     """Normalized tables of a dataset."""
-    return ROOT / "data" / "prepared" / dataset
+    return Path("data", "prepared", dataset)
 
 
 def split(dataset: str) -> Path:
     """A dataset's split: pairs, users, manifest."""
-    return ROOT / "data" / "split" / dataset
+    return Path("data", "split", dataset)
 
 
 def states(dataset: str, backbone: str) -> Path:
     """The cache of a dataset's hidden states."""
-    return ROOT / "data" / "states" / dataset / backbone
+    return Path("data", "states", dataset, backbone)
 
 
 def data_docs(dataset: str, gate: str) -> Path:
     """Data Docs of one gate, ``tables`` or ``split``."""
-    return ROOT / "reports" / "data_docs" / dataset / gate
+    return REPORTS / "data_docs" / dataset / gate
 
 
 def ceiling(dataset: str, backbone: str) -> Path:
     """The oracle's results."""
-    return ROOT / "reports" / "ceiling" / dataset / backbone
+    return REPORTS / "ceiling" / dataset / backbone
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,6 @@ class Cell:
         return Path(self.dataset, self.backbone, self.method, self.variant)
 
     @property
-    def name(self) -> str:
-        """The cell in progress lines."""
-        return f"{self.dataset}-{self.backbone}-{self.method}-{self.variant}"
-
-    @property
     def parameters(self) -> str:
         """The cell's section of params.yaml."""
         return f"methods.{self.method}.{self.variant}"
@@ -58,17 +56,20 @@ class Cell:
     @property
     def bases(self) -> Path:
         """What the first training step leaves."""
-        return ROOT / "models" / "bases" / self.path
+        return Path("models", "bases", self.path)
 
     @property
     def model(self) -> Path:
-        """Trained models, a folder per seed."""
-        return ROOT / "models" / self.path
+        """Trained models, a folder per seed, with history.csv and training.json."""
+        return Path("models", self.path)
 
     @property
     def evaluation(self) -> Path:
         """Results on evaluation pairs."""
-        return ROOT / "reports" / "evaluation" / self.path
+        return REPORTS / "evaluation" / self.path
+
+    def __str__(self) -> str:
+        return "-".join(self.path.parts)
 
 
 def seed_folder(parent: Path, seed: int | str) -> Path:

@@ -13,26 +13,17 @@ import pandas as pd
 
 from prefactor.errors import InputError
 from prefactor.evaluation.results import read_results
-from prefactor.parameters import load_parameters, section
-from prefactor.tracking.reading import read_json
+from prefactor.layout import Cell
+from prefactor.reading import read_object
 
 MATRIX = {"dataset": "datasets", "backbone": "backbones", "method": "methods", "variant": "variants"}
 
 
 @dataclass(frozen=True)
-class Training:
-    """One method in one variant, trained with some seeds on one dataset's states by one backbone."""
+class Training(Cell):
+    """One method in one variant, trained with some seeds on one dataset's states by one backbone, below ``root``."""
 
     root: Path
-    dataset: str
-    backbone: str
-    method: str
-    variant: str
-
-    @property
-    def path(self) -> Path:
-        """The part that all of its paths share."""
-        return Path(self.dataset, self.backbone, self.method, self.variant)
 
     @property
     def name(self) -> str:
@@ -42,18 +33,18 @@ class Training:
     @property
     def folder(self) -> Path:
         """Models, a folder per seed, with history.csv and training.json."""
-        return self.root / "models" / self.path
+        return self.root / self.model
 
     @property
     def evaluation(self) -> Path:
         """Figures on evaluation pairs."""
-        return self.root / "reports" / "evaluation" / self.path
+        return self.root / super().evaluation
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
         """training.json. InputError if it is broken or lacks what is needed here."""
         path = self.folder / "training.json"
-        summary = read_json(path)
+        summary = read_object(path)
         missing = [key for key in ("seeds", "parameters", "run") if not summary.get(key)]
         if missing:
             raise InputError(f"{path} lacks {', '.join(missing)}: rerun stage train-encoder")
@@ -77,7 +68,7 @@ class Training:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """history.csv: one row per seed and validation."""
+        """history.csv: one row per seed and epoch, and per validation; scores are NaN where there was none."""
         path = self.folder / "history.csv"
         try:
             return pd.read_csv(path, dtype={"seed": str})
@@ -104,14 +95,16 @@ class Training:
         return digest.hexdigest()[:16]
 
 
-def find_trainings(root: Path) -> list[Training]:
-    """All trainings below ``root`` that section ``run`` of params.yaml asks for; all there are if it is silent."""
-    found = [
-        Training(root, *path.parent.relative_to(root / "models").parts)
-        for path in sorted((root / "models").glob("*/*/*/*/training.json"))
-    ]
-    wanted = section(load_parameters(root / "params.yaml"), "run")
+def find_trainings(root: Path, wanted: Mapping[str, Any]) -> list[Training]:
+    """All trainings below ``root`` that ``wanted`` asks for: section ``run`` of params.yaml, or {} for all."""
+    models = root / "models"
+    found = [_training(root, path.parent.relative_to(models)) for path in sorted(models.glob("*/*/*/*/training.json"))]
     return [training for training in found if _asked_for(training, wanted)]
+
+
+def _training(root: Path, cell: Path) -> Training:
+    dataset, backbone, method, variant = cell.parts
+    return Training(dataset, backbone, method, variant, root)
 
 
 def _asked_for(training: Training, wanted: Mapping[str, Any]) -> bool:
