@@ -169,6 +169,11 @@ class PairBatch:
             reference=None if self.reference is None else self.reference[mask],
         )
 
+    def users_between(self, first: int, last: int) -> Self:
+        """The pairs of users ``first`` .. ``last`` - 1, numbered from 0."""
+        part = self.select((self.segment >= first) & (self.segment < last))
+        return replace(part, segment=part.segment - first, users=self.users[first:last])
+
     def references(self) -> Self:
         """The pairs of C_u. All pairs if the batch does not tell roles apart."""
         return self if self.reference is None else self.select(self.reference)

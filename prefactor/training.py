@@ -14,7 +14,7 @@ from prefactor.cohorts import Cohort
 from prefactor.episodes import EpisodeParameters, episodes
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
-from prefactor.methods.base import RewardModel
+from prefactor.methods.base import ClosedForm, RewardModel
 from prefactor.preferences import PairBatch
 from prefactor.progress import progress
 from prefactor.seeds import generator
@@ -78,6 +78,8 @@ def train(
     reference pairs. Evaluation pairs are never looked at.
     """
     known = seen.known()
+    if isinstance(model, ClosedForm):
+        return _fit(model, seen, held_out, parameters, seed)
     optimiser = torch.optim.AdamW(
         model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
     )
@@ -97,12 +99,7 @@ def train(
             shown.advance(note=f"loss {losses[-1]:.3f}")
             if step not in checks and step % epoch:
                 continue
-            row: Row = {
-                "seed": seed,
-                "step": step,
-                "loss": sum(losses) / len(losses),
-                **dict.fromkeys(SCORES, math.nan),
-            }
+            row = _row(seed, step, sum(losses) / len(losses))
             losses.clear()
             history.append(row)
             if step in checks:
@@ -113,6 +110,20 @@ def train(
     model.load_state_dict(best[1])
     model.eval().finish(known)
     return Trained(seed, history, int(best[0]["step"]), _accuracy(best[0]), trainable(model))
+
+
+def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: TrainingParameters, seed: int) -> Trained:
+    """One fit and one validation instead of steps."""
+    known = seen.known()
+    with torch.no_grad():
+        model.fit(known, generator(seed, model.name, "fit"))
+    model.eval().finish(known)
+    row = _row(seed, 0, math.nan) | validate(model, seen.first(parameters.validation_users), held_out)
+    return Trained(seed, [row], 0, _accuracy(row), trainable(model))
+
+
+def _row(seed: int, step: int, loss: float) -> Row:
+    return {"seed": seed, "step": step, "loss": loss, **dict.fromkeys(SCORES, math.nan)}
 
 
 def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, float]:

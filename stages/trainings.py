@@ -79,7 +79,11 @@ def new_model(cell: Cell, seen: Cohort, seed: int) -> RewardModel:
     kind = METHODS[cell.method]
     settings = build(kind.Parameters, method_parameters(cell).model, f"{cell.parameters}.model")
     known = seen.known().compact()
-    shape = Shape(width=known.responses.views[kind.view].shape[1], seen_users=len(seen))
+    shape = Shape(
+        width=known.responses.views[kind.view].shape[1],
+        seen_users=len(seen),
+        texts=len(seen.pairs.responses),
+    )
     model = kind(settings, shape, generator(seed, cell.method, "initial"))  # type: ignore[call-arg]
     model.standardise(known.responses)
     return model

@@ -11,6 +11,8 @@ from prefactor.methods.base import Margin, RewardModel
 from prefactor.preferences import PairBatch
 from prefactor.segments import segment_mean
 
+USERS_PER_CHUNK = 2_048  # bounds the memory of posteriors over many dimensions
+
 
 @dataclass(frozen=True)
 class UserFigures:
@@ -24,12 +26,23 @@ class UserFigures:
     pairs: np.ndarray
 
 
+def margins(model: RewardModel, known: PairBatch, pairs: PairBatch) -> Margin:
+    """Adapt all users on ``known``, then compare ``pairs`` of the same users: a margin (N,) for each."""
+    mean, variance = torch.empty(2, len(pairs), device=pairs.segment.device)
+    with torch.no_grad():
+        for first in range(0, pairs.n_users, USERS_PER_CHUNK):
+            last = min(first + USERS_PER_CHUNK, pairs.n_users)
+            rows = (pairs.segment >= first) & (pairs.segment < last)
+            users = model.adapt(known.users_between(first, last))
+            found = model.compare(users, pairs.users_between(first, last).compact())
+            mean[rows], variance[rows] = found.mean, found.variance
+    return Margin(mean, variance)
+
+
 def predict(model: RewardModel, cohort: Cohort, part: str, shots: int | None = None) -> UserFigures:
     """Adapt all users of a cohort on what is known of them (at most ``shots`` pairs), then score one part."""
-    with torch.no_grad():
-        users = model.adapt(cohort.known(shots))
-        pairs = cohort.to_predict(part)
-        return per_user(model.compare(users, pairs), pairs)
+    pairs = cohort.to_predict(part)
+    return per_user(margins(model, cohort.known(shots), pairs), pairs)
 
 
 def per_user(margin: Margin, pairs: PairBatch) -> UserFigures:

@@ -46,10 +46,14 @@ class Margin:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model's tensors depend on beside its parameters: the width of its feature view, the seen users."""
+    """What a model's tensors depend on beside its parameters.
+
+    ``width`` of its feature view, number of ``seen_users``, and of ``texts`` in the split: ``Responses.text`` < texts.
+    """
 
     width: int
     seen_users: int
+    texts: int = 0
 
 
 class RewardModel(nn.Module, ABC):
@@ -108,3 +112,14 @@ class RewardModel(nn.Module, ABC):
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser."""
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
+
+
+class ClosedForm(RewardModel):
+    """A method that is fitted in one go, not by steps of an optimiser."""
+
+    @abstractmethod
+    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+        """Fit to the training pairs of all seen users."""
+
+    def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
+        raise TypeError(f"{self.name} has no loss to take steps on: call fit")

@@ -23,7 +23,7 @@ SMALL = {
 def make_model(name: str, seed: int = 0, **changes: object) -> RewardModel:
     kind = METHODS[name]
     settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
-    model = kind(settings, Shape(WIDTH, 8), torch.Generator().manual_seed(seed))
+    model = kind(settings, Shape(WIDTH, 8, texts=60), torch.Generator().manual_seed(seed))
     model.standardise(make_pairs(1, 1).responses)
     return model
 
