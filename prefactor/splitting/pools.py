@@ -95,13 +95,14 @@ def _pool_units(connection: DuckDBPyConnection, queue: str, of_pair: str, prefix
     ``of_pair`` is the queue that the items of a row of ``compared`` are in.
     """
     cut(connection, queue, slices, f"{queue}_cut")
+    # All pairs have their items in the queue, but to inner joins DuckDB would pair all items of a user first.
     connection.execute(
         f"""INSERT INTO pooled
         WITH drawn AS (SELECT queue, item, {slice_of(slices)} AS pool FROM {queue} JOIN {queue}_cut USING (queue)),
         together AS (
             SELECT unit, CASE WHEN one.pool = other.pool THEN one.pool END AS pool
-            FROM compared JOIN drawn AS one ON one.queue = {of_pair} AND one.item = plus
-            JOIN drawn AS other ON other.queue = {of_pair} AND other.item = minus)
+            FROM compared LEFT JOIN drawn AS one ON one.queue = {of_pair} AND one.item = plus
+            LEFT JOIN drawn AS other ON other.queue = {of_pair} AND other.item = minus)
         SELECT unit, '{prefix}' || min(pool) FROM together
         GROUP BY unit HAVING count(pool) = count(*) AND min(pool) = max(pool)"""
     )
