@@ -5,7 +5,8 @@ from torch.nn import functional as F
 
 from prefactor.methods.base import Shape
 from prefactor.methods.basis import BasisParameters
-from prefactor.methods.lore import AdaptationParameters, LoRe, LoReParameters
+from prefactor.methods.lore import LoRe, LoReParameters
+from prefactor.methods.simplex import AdaptationParameters
 from tests.worlds import WIDTH, make_pairs
 
 
@@ -33,7 +34,7 @@ def test_seen_users_keep_their_trained_weights() -> None:
 def test_a_new_users_weight_is_at_the_minimum_of_their_loss() -> None:
     """With shrinkage the loss is strongly convex around the fit: its gradient vanishes there."""
     model, pairs = make_lore(steps=3000, learning_rate=0.02, shrinkage=2.0), make_pairs(5, 6)
-    logits = model._fit_logits(pairs).requires_grad_()
+    logits = model.fit_logits(pairs).requires_grad_()
     margin = (logits.softmax(-1)[pairs.segment] * model.basis_differences(pairs).detach()).sum(-1)
     nats = -F.logsigmoid(margin).view(5, 6).mean(1)
     (nats + 2.0 / 12 * (logits - model.mean_logits).square().sum(-1)).sum().backward()
