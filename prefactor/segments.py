@@ -1,6 +1,6 @@
 """Sums and means over segments: per-user reductions of flat batches, without a loop over users."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -17,11 +17,11 @@ def segment_mean(values: Tensor, segment: Tensor, size: int) -> Tensor:
     return segment_sum(values, segment, size) / count.view(-1, *[1] * (values.dim() - 1))
 
 
-def groups_by_length(segment: Tensor, size: int, cells: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Segments of similar length side by side, for work that is square in the length; empty segments are left out.
+def groups_by_length(segment: Tensor, size: int, most: Callable[[int], int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Segments of similar length side by side; empty ones are left out.
 
     Yields segment numbers (u,), their rows (u, n) of the flat batch, and a mask (u, n) of the real ones among them.
-    Lengths within a group differ by less than a factor of 2, and u n^2 stays within ``cells`` unless u = 1.
+    Lengths within a group differ by less than a factor of 2; ``most(n)`` is how many of length n a group may hold.
     """
     count = torch.bincount(segment, minlength=size)
     order = torch.argsort(segment, stable=True)
@@ -30,7 +30,7 @@ def groups_by_length(segment: Tensor, size: int, cells: int) -> Iterator[tuple[T
     for value in range(1, int(octave.max()) + 1 if size else 0):
         members = (octave == value).nonzero().flatten()
         longest = int(count[members].max()) if len(members) else 0
-        for chosen in members.split(max(cells // max(longest, 1) ** 2, 1)) if longest else ():
+        for chosen in members.split(max(most(longest), 1)) if longest else ():
             place = torch.arange(longest, device=segment.device)
             real = place < count[chosen].unsqueeze(-1)  # (u,n)
             yield chosen, order[(start[chosen].unsqueeze(-1) + place).clamp(max=len(order) - 1)], real

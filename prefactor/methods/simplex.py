@@ -10,7 +10,9 @@ from prefactor.methods.base import Shape, UserState
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.factorised import FactorisedReward
 from prefactor.preferences import PairBatch
-from prefactor.segments import segment_sum
+from prefactor.segments import groups_by_length
+
+PAIRS_PER_GROUP = 65_536  # bounds the padded (u, n, B) differences
 
 
 @dataclass(frozen=True)
@@ -87,24 +89,32 @@ class SimplexReward(FactorisedReward):
 
     @torch.no_grad()
     def fit_logits(self, reference: PairBatch) -> Tensor:
-        """(U, K) logits of users who are not seen; the sum of per-user losses keeps users independent of the batch.
-
-        The gradient is written out: a third of the passes over (N, B) that autograd makes.
-        """
+        """(U, K) logits of users who are not seen, all at once; a user without pairs keeps the start."""
         new = reference.select((reference.users < 0)[reference.segment])
-        difference, users = self.basis_differences(new.compact()), new.segment  # (N,B),(N,)
-        count = new.pairs_per_user().clamp(min=1).to(difference.dtype)  # (U,)
-        shrinkage = (self.adaptation.shrinkage / count).unsqueeze(-1)  # (U,1)
+        difference = self.basis_differences(new.compact())  # (N,B)
         prior = self.mean_logits if self.adaptation.shrinkage else torch.zeros_like(self.mean_logits)
         logits = prior.repeat(reference.n_users, 1)
+        for users, rows, real in groups_by_length(new.segment, reference.n_users, lambda n: PAIRS_PER_GROUP // n):
+            logits[users] = self._descend(difference[rows], real, prior)
+        return logits
+
+    def _descend(self, difference: Tensor, real: Tensor, start: Tensor) -> Tensor:
+        """(u, K) logits from basis differences (u, n, B), of which those in ``real`` (u, n) are pairs.
+
+        The loss is a sum over users, so no user depends on the others. Its gradient is written out: two passes over
+        the differences a step, and nothing kept for a backward pass.
+        """
+        count = real.sum(-1, keepdim=True).to(difference.dtype)  # (u,1)
+        shrinkage = self.adaptation.shrinkage / count
+        logits = start.repeat(len(real), 1)
         optimiser = torch.optim.Adam([logits], lr=self.adaptation.learning_rate)
-        for _ in range(self.adaptation.steps if len(new) else 0):
-            weight = logits.softmax(-1)  # (U,K)
-            margin = (self.on_bases(weight)[users] * difference).sum(-1)  # (N,) logit
-            pull = torch.sigmoid(-margin) / count[users]  # (N,) -d loss / d margin
-            toward = segment_sum(pull.unsqueeze(-1) * difference, users, reference.n_users)  # (U,B)
-            toward = self.through_bases(weight, toward)  # (U,K) -d loss / d weight
-            along = (weight * toward).sum(-1, keepdim=True)  # (U,1): softmax removes it
-            logits.grad = weight * (along - toward) + shrinkage * (logits - prior)
+        for _ in range(self.adaptation.steps):
+            weight = logits.softmax(-1)  # (u,K)
+            margin = (difference * self.on_bases(weight).unsqueeze(-2)).sum(-1)  # (u,n,B)*(u,1,B) -> (u,n) logit
+            pull = torch.sigmoid(-margin) * real / count  # (u,n) -d loss / d margin
+            toward = (difference * pull.unsqueeze(-1)).sum(-2)  # (u,B) -d loss / d basis weight
+            toward = self.through_bases(weight, toward)  # (u,K) -d loss / d weight
+            along = (weight * toward).sum(-1, keepdim=True)  # (u,1): softmax removes it
+            logits.grad = weight * (along - toward) + shrinkage * (logits - start)
             optimiser.step()
         return logits

@@ -98,7 +98,7 @@ class PairAttention(nn.Module):
         query = self.query(codes) * codes.shape[-1] ** -0.5  # (N,D)
         key = self.key(codes)
         attended = torch.zeros(users, codes.shape[-1], dtype=codes.dtype, device=codes.device)
-        for chosen, rows, real in groups_by_length(segment, users, ATTENTION_CELLS):
+        for chosen, rows, real in groups_by_length(segment, users, lambda n: ATTENTION_CELLS // n**2):
             scores = query[rows] @ key[rows].mT  # (u,n,D)@(u,D,n) -> (u,n,n)
             weight = scores.masked_fill(~real.unsqueeze(-2), -torch.inf).softmax(-1)
             received = (weight * real.unsqueeze(-1)).sum(-2) / real.sum(-1, keepdim=True)  # (u,n): mean over queries
@@ -163,7 +163,8 @@ class VPL(StandardisedReward):
 
     def annealed(self) -> Tensor:
         """() lambda at the present step."""
-        return self.settings.regularisation * (self.steps / max(self.settings.annealing_steps, 1)).clamp(max=1)
+        rising = self.settings.annealing_steps
+        return self.settings.regularisation * ((self.steps / rising).clamp(max=1) if rising else torch.ones(()))
 
     def posterior(self, reference: PairBatch, states: Tensor) -> Gaussians:
         """q(z | C_u) of every user, (U, D), from input states (T, H); the prior N(0, I) for a user without pairs."""
