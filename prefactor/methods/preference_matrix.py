@@ -26,8 +26,8 @@ def leading_directions(known: PairBatch, directions: int, common: bool, generato
 
     ``common`` takes the mean user out of Y first, and adds it as one more column.
     """
-    responses = len(known.responses)
-    average = _times_transpose(known, torch.ones(known.n_users, 1)) / known.n_users  # (T,1)
+    responses, device = len(known.responses), known.chosen.device
+    average = _times_transpose(known, torch.ones(known.n_users, 1, device=device)) / known.n_users  # (T,1)
 
     def products(thin: Tensor) -> Tensor:
         image = _times(known, thin)  # (T,q) -> (U,q)
@@ -38,7 +38,7 @@ def leading_directions(known: PairBatch, directions: int, common: bool, generato
         return image - average @ thin.sum(0, keepdim=True) if common else image
 
     width = min(directions + OVERSAMPLED, responses, known.n_users)
-    frame = torch.randn(responses, width, generator=generator)
+    frame = torch.randn(responses, width, generator=generator, device=device)
     for _ in range(ITERATIONS):
         frame = torch.linalg.qr(back(products(torch.linalg.qr(frame).Q))).Q
     _, values, turn = torch.linalg.svd(products(frame), full_matrices=False)
