@@ -180,6 +180,19 @@ def test_training_starts_from_the_preference_matrix() -> None:
     torch.testing.assert_close(random.phi.layers.weight, expected.phi.layers.weight, atol=1e-6, rtol=0)
 
 
+def test_the_start_has_no_dropout_and_is_a_function_of_the_seed() -> None:
+    cohorts = make_cohorts()
+    parameters = TrainingParameters(epochs=1, validations=1, episodes=EpisodeParameters(20))
+    weights = []
+    for other in (1, 2):  # what else the process drew must not matter
+        torch.manual_seed(other)
+        settings = PReFParameters(BasisParameters("linear", BASES, dropout=0.5))
+        model = PReF(settings, Shape(WIDTH, 40), torch.Generator().manual_seed(0))
+        train(model, cohorts["seen"], cohorts["validation"], parameters, 0, "test")
+        weights.append(model.user_weight.detach())
+    assert torch.equal(*weights)
+
+
 def test_the_optimiser_adds_no_decay_to_user_weights() -> None:
     model = make_pref()
     groups = {id(parameter): group for group in model.learnable(0.1) for parameter in group["params"]}
