@@ -1,5 +1,7 @@
 """Sums and means over segments: per-user reductions of flat batches, without a loop over users."""
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -13,3 +15,22 @@ def segment_mean(values: Tensor, segment: Tensor, size: int) -> Tensor:
     """Mean of rows by segment, 0 for an empty one: (N, ...) and (N,) -> (size, ...)."""
     count = torch.bincount(segment, minlength=size).clamp(min=1).to(values.dtype)
     return segment_sum(values, segment, size) / count.view(-1, *[1] * (values.dim() - 1))
+
+
+def groups_by_length(segment: Tensor, size: int, most: Callable[[int], int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Segments of similar length side by side; empty ones are left out.
+
+    Yields segment numbers (u,), their rows (u, n) of the flat batch, and a mask (u, n) of the real ones among them.
+    Lengths within a group differ by less than a factor of 2; ``most(n)`` is how many of length n a group may hold.
+    """
+    count = torch.bincount(segment, minlength=size)
+    order = torch.argsort(segment, stable=True)
+    start = count.cumsum(0) - count
+    octave = torch.frexp(count.to(torch.float64)).exponent  # 0 for 0, 1 for 1, 2 for 2..3, 3 for 4..7
+    for value in range(1, int(octave.max()) + 1 if size else 0):
+        members = (octave == value).nonzero().flatten()
+        longest = int(count[members].max()) if len(members) else 0
+        for chosen in members.split(max(most(longest), 1)) if longest else ():
+            place = torch.arange(longest, device=segment.device)
+            real = place < count[chosen].unsqueeze(-1)  # (u,n)
+            yield chosen, order[(start[chosen].unsqueeze(-1) + place).clamp(max=len(order) - 1)], real

@@ -8,33 +8,71 @@ import torch
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
+from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.pal import PAL
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
+from prefactor.methods.vpl import VPL
 from prefactor.parameters import build
 from prefactor.preferences import Responses
 from tests.worlds import WIDTH, make_pairs, without_users
 
-SMALL = {
+# Small parameters of every method, in each form that computes something else: `method` or `method/form`.
+SMALL: dict[str, dict[str, object]] = {
     "bt": {"basis": {"form": "mlp", "bases": 1}},
     "lore": {"basis": {"form": "linear", "bases": 5}, "adaptation": {"steps": 20, "shrinkage": 1.0}},
+    "pal": {"projection": {"form": "mlp", "bases": 4}, "prototypes": 5, "adaptation": {"steps": 20}},
+    "pal/angle": {"projection": {"form": "linear", "bases": 4}, "prototypes": 5, "form": "angle"},
+    "pref": {"basis": {"form": "mlp", "bases": 4}},
+    "pref/common": {"basis": {"form": "linear", "bases": 4}, "common": True},
+    "vpl": {"latent": 6, "encoder_width": 7, "reward_width": 5},
     "vrf": {"basis": {"form": "mlp", "bases": 5}, "latent": 6, "unit_prior": True},
 }
 
 
+def last_bias(module: torch.nn.Module) -> torch.Tensor:
+    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)][-1].bias
+
+
+@torch.no_grad()
+def shift(model: RewardModel) -> None:
+    """Change parameters so that every user's rewards move by a constant: nothing that anyone may see changes."""
+    if isinstance(model, VPL):
+        last_bias(model.head).add_(3.0)
+    elif isinstance(model, PAL) and model.settings.form == "angle":
+        model.prototypes.mul_(3.0)  # directions stay; rewards move by 0
+    elif isinstance(model, PAL):  # f and all prototypes move together: distances stay
+        move = torch.linspace(-1, 2, model.prototypes.shape[1])
+        last_bias(model.phi).add_(move)
+        model.prototypes.add_(move)
+    else:
+        assert isinstance(model, FactorisedReward)
+        last_bias(model.phi).add_(torch.linspace(-3, 5, len(last_bias(model.phi))))
+
+
+def constants(model: RewardModel) -> set[str]:
+    """Names of the parameters that only move all rewards of a user by a constant, and so have no gradient."""
+    if isinstance(model, PAL):
+        return set()
+    if isinstance(model, VPL):
+        return {"head.last.bias"}
+    return {"phi.layers.bias", "phi.layers.2.bias"}
+
+
 def make_model(name: str, seed: int = 0, **changes: object) -> RewardModel:
-    kind = METHODS[name]
+    kind = METHODS[name.partition("/")[0]]
     settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
     model = kind(settings, Shape(WIDTH, 8, texts=60), torch.Generator().manual_seed(seed))
     model.standardise(make_pairs(1, 1).responses)
     return model
 
 
-@pytest.fixture(params=sorted(METHODS))
+@pytest.fixture(params=sorted(SMALL))
 def model(request: pytest.FixtureRequest) -> RewardModel:
     return make_model(request.param).eval()
 
 
 def test_every_method_has_small_parameters_here() -> None:
-    assert set(SMALL) == set(METHODS)
+    assert {name.partition("/")[0] for name in SMALL} == set(METHODS)
 
 
 def test_compare_is_the_difference_of_rewards(model: RewardModel) -> None:
@@ -78,17 +116,24 @@ def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:
     assert margin.mean.isfinite().all() and margin.variance.isfinite().all()
 
 
-def test_adding_a_constant_to_a_basis_changes_no_output(model: RewardModel) -> None:
+def test_a_constant_added_to_all_rewards_changes_no_output(model: RewardModel) -> None:
     pairs = make_pairs(4, 6)
     users = model.adapt(pairs)
     before = model.compare(users, pairs), model.against_mean(users, pairs.responses[:8], torch.arange(8) // 2)
-    last = list(model.phi.layers.modules())[-1]
-    with torch.no_grad():
-        last.bias += torch.linspace(-3, 5, len(last.bias))
+    shift(model)
     after = model.compare(users, pairs), model.against_mean(users, pairs.responses[:8], torch.arange(8) // 2)
     for old, new in zip(before, after, strict=True):
         torch.testing.assert_close(new.mean, old.mean, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(new.variance, old.variance, atol=1e-4, rtol=1e-4)
+
+
+def test_a_constant_added_to_all_rewards_changes_no_user(model: RewardModel) -> None:
+    pairs = make_pairs(4, 6)
+    before = model.adapt(pairs)
+    shift(model)
+    after = model.adapt(pairs)
+    for name in before.tensors:
+        torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
 
 
 def test_rewards_against_the_mean_sum_to_zero_and_differ_like_margins(model: RewardModel) -> None:
@@ -130,9 +175,17 @@ def test_every_parameter_learns(model: RewardModel) -> None:
     model.train()
     model.loss(batch, torch.Generator().manual_seed(0)).backward()
     optimiser.step()
-    # A constant in phi changes no loss, so the last bias has no gradient; all else must move.
-    unmoved = {name for name, value in model.named_parameters() if torch.allclose(value, before[name], atol=1e-9)}
-    assert unmoved <= {"phi.layers.bias", "phi.layers.2.bias"}
+    unmoved = {name for name, value in model.named_parameters() if torch.allclose(value, before[name], 0, 1e-9)}
+    assert unmoved <= constants(model)
+
+
+def test_the_answer_is_the_same_without_any_gradient(model: RewardModel) -> None:
+    """A server runs in inference mode, where nothing can be differentiated."""
+    pairs = make_pairs(3, 4)
+    plain = model.compare(model.adapt(pairs), pairs)
+    with torch.inference_mode():
+        served = model.compare(model.adapt(pairs), pairs)
+    assert torch.equal(served.mean, plain.mean)
 
 
 def test_views_are_read_by_name(model: RewardModel) -> None:
