@@ -1,5 +1,6 @@
 """What every method owes: invariances of rewards, users that do not see each other, files that come back."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -7,30 +8,77 @@ import torch
 
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
-from prefactor.methods.base import RewardModel, Shape
+from prefactor.methods.base import ClosedForm, RewardModel, Shape, UserState
+from prefactor.methods.basis import Basis
+from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
 from prefactor.parameters import build
-from prefactor.preferences import Responses
+from prefactor.preferences import PairBatch, Responses
 from tests.worlds import WIDTH, make_pairs, without_users
 
 SMALL = {
     "bt": {"basis": {"form": "mlp", "bases": 1}},
+    "bt_lr": {"common": {"basis": {"form": "mlp", "bases": 1}}, "ridge": 2.0},
+    "eb": {"first": {"basis": {"form": "mlp", "bases": 5}}, "population": {"iterations": 4}},
+    "free": {"basis": {"form": "mlp", "bases": 5}, "ridge": 0.5},
+    "item_mean": {},
+    "longer_text": {},
     "lore": {"basis": {"form": "linear", "bases": 5}, "adaptation": {"steps": 20, "shrinkage": 1.0}},
+    "lr": {"ridge": 2.0},
+    "surface": {"basis": {"form": "linear", "bases": 1}},
     "vrf": {"basis": {"form": "mlp", "bases": 5}, "latent": 6, "unit_prior": True},
+}
+OTHER_FORMS = {  # of a method whose parameters change what a user's state holds
+    "eb on states": ("eb", {"space": "states", "population": {"iterations": 4, "mean_learnt": True}}),
 }
 
 
-def make_model(name: str, seed: int = 0, **changes: object) -> RewardModel:
-    kind = METHODS[name]
-    settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
+def make_model(name: str, seed: int = 0) -> RewardModel:
+    """A model before training; one that starts from a first step has an untrained one."""
+    method, parameters = OTHER_FORMS.get(name) or (name, SMALL[name])
+    kind = METHODS[method]
+    settings = build(kind.Parameters, parameters, "test")
     model = kind(settings, Shape(WIDTH, 8, texts=60), torch.Generator().manual_seed(seed))
-    model.standardise(make_pairs(1, 1).responses)
+    responses = make_pairs(1, 1).responses
+    model.standardise(responses)
+    first = model.first_step(torch.Generator().manual_seed(seed + 1)) if isinstance(model, ClosedForm) else None
+    if first is not None:
+        first.standardise(responses)
+        model.start_from(first.eval())
     return model
 
 
-@pytest.fixture(params=sorted(METHODS))
-def model(request: pytest.FixtureRequest) -> RewardModel:
+@pytest.fixture(params=[*sorted(METHODS), *OTHER_FORMS])
+def unfitted(request: pytest.FixtureRequest) -> RewardModel:
     return make_model(request.param).eval()
+
+
+@pytest.fixture
+def model(unfitted: RewardModel) -> RewardModel:
+    """A model that answers: the closed forms have been fitted to seen users."""
+    if isinstance(unfitted, ClosedForm):
+        unfitted.fit(make_pairs(8, 6, seen=True), torch.Generator().manual_seed(0))
+    return unfitted
+
+
+def shifted(model: RewardModel, pairs: PairBatch) -> PairBatch:
+    """Add constants where only differences may matter: to phi's outputs, or the scores, or a linear model's input."""
+    bases = [module for module in model.modules() if isinstance(module, Basis)]
+    with torch.no_grad():
+        for basis in bases:
+            bias = list(basis.layers.modules())[-1].bias
+            bias += torch.linspace(-3, 5, len(bias))
+        if isinstance(model, ItemMean):
+            model.scores += 3.0
+    if bases or not model.view:
+        return pairs
+    views = {name: view + torch.linspace(-3, 5, view.shape[1]) for name, view in pairs.responses.views.items()}
+    return replace(pairs, responses=Responses(views, pairs.responses.text))
+
+
+def order_free(users: UserState) -> dict[str, torch.Tensor]:
+    """What a state means: a reduction is a factor F of which only F'F matters."""
+    return {name: tensor.mT @ tensor if name == "reduction" else tensor for name, tensor in users.tensors.items()}
 
 
 def test_every_method_has_small_parameters_here() -> None:
@@ -66,8 +114,8 @@ def test_a_user_does_not_depend_on_the_others_in_the_batch(model: RewardModel) -
 def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> None:
     pairs = make_pairs(4, 6)
     shuffled = pairs.select(torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)))
-    before, after = model.adapt(pairs), model.adapt(shuffled)
-    for name in before.tensors:
+    before, after = order_free(model.adapt(pairs)), order_free(model.adapt(shuffled))
+    for name in before:
         torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
 
 
@@ -78,13 +126,11 @@ def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:
     assert margin.mean.isfinite().all() and margin.variance.isfinite().all()
 
 
-def test_adding_a_constant_to_a_basis_changes_no_output(model: RewardModel) -> None:
+def test_adding_a_constant_changes_no_output(model: RewardModel) -> None:
     pairs = make_pairs(4, 6)
     users = model.adapt(pairs)
     before = model.compare(users, pairs), model.against_mean(users, pairs.responses[:8], torch.arange(8) // 2)
-    last = list(model.phi.layers.modules())[-1]
-    with torch.no_grad():
-        last.bias += torch.linspace(-3, 5, len(last.bias))
+    pairs = shifted(model, pairs)
     after = model.compare(users, pairs), model.against_mean(users, pairs.responses[:8], torch.arange(8) // 2)
     for old, new in zip(before, after, strict=True):
         torch.testing.assert_close(new.mean, old.mean, atol=1e-4, rtol=1e-4)
@@ -122,22 +168,45 @@ def test_a_broken_model_file_says_what_to_do(model: RewardModel, tmp_path) -> No
         load_model(tmp_path / "model")
 
 
-def test_every_parameter_learns(model: RewardModel) -> None:
-    pairs = make_pairs(8, 6, seen=True)
+def test_every_parameter_learns(unfitted: RewardModel) -> None:
+    """By a step or by a fit; what is frozen stays, which is what the first step of a closed form taught."""
+    model, pairs = unfitted, make_pairs(8, 6, seen=True)
     batch = replace(pairs, reference=torch.arange(len(pairs)) % 6 < 3)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    optimiser = torch.optim.SGD(model.learnable(0.5), weight_decay=0.0)
-    model.train()
-    model.loss(batch, torch.Generator().manual_seed(0)).backward()
-    optimiser.step()
+    if isinstance(model, ClosedForm):
+        model.fit(pairs, torch.Generator().manual_seed(0))
+    else:
+        optimiser = torch.optim.SGD(model.learnable(0.5), weight_decay=0.0)
+        model.train()
+        model.loss(batch, torch.Generator().manual_seed(0)).backward()
+        optimiser.step()
     # A constant in phi changes no loss, so the last bias has no gradient; all else must move.
     unmoved = {name for name, value in model.named_parameters() if torch.allclose(value, before[name], atol=1e-9)}
-    assert unmoved <= {"phi.layers.bias", "phi.layers.2.bias"}
+    frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
+    last_biases = {f"{part}.layers{layer}.bias" for part in ("phi", "head") for layer in ("", ".2")}
+    assert frozen <= unmoved <= last_biases | frozen
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in [*METHODS, *OTHER_FORMS] if isinstance(make_model(name), ClosedForm)]
+)
+def test_a_closed_form_has_no_steps_and_a_fit_repeats_itself(name: str) -> None:
+    model, pairs = make_model(name).eval(), make_pairs(8, 6, seen=True)
+    with pytest.raises(TypeError, match="has no loss to take steps on: call fit"):
+        model.loss(pairs, torch.Generator())
+    model.fit(pairs, torch.Generator().manual_seed(0))
+    once = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    model.fit(pairs, torch.Generator().manual_seed(1))
+    assert all(torch.equal(tensor, once[key]) for key, tensor in model.state_dict().items())
 
 
 def test_views_are_read_by_name(model: RewardModel) -> None:
     pairs = make_pairs(2, 3)
-    renamed = replace(pairs, responses=Responses({"other": pairs.responses.views["states"]}, pairs.responses.text))
+    views = dict(pairs.responses.views)
+    others = {"other": views.pop(model.view)} if model.view else {}
     users = model.adapt(pairs)
-    with pytest.raises(KeyError, match="states"):
-        model.compare(users, renamed)
+    with pytest.raises(KeyError, match=model.view) if model.view else nullcontext():
+        model.compare(users, replace(pairs, responses=Responses(others, pairs.responses.text)))
+    alone = {model.view: pairs.responses.views[model.view]} if model.view else {}
+    only = replace(pairs, responses=Responses(alone, pairs.responses.text))
+    torch.testing.assert_close(model.compare(users, only).mean, model.compare(users, pairs).mean)
