@@ -64,7 +64,8 @@ class Cohort:
 def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Cohort]:
     """All roles of a split; they share one table of responses, each stored once.
 
-    ``states`` maps a view's name to whatever gathers its rows by text id, e.g. the cache of hidden states.
+    ``states`` maps a view's name to whatever gathers its rows by text id, e.g. the cache of hidden states; it may be
+    empty.
     """
     table = _in_order(pq.read_table(split / "pairs.parquet"))
     text_ids, chosen, rejected = _text_rows(table)

@@ -24,6 +24,11 @@ def states(dataset: str, backbone: str) -> Path:
     return Path("data", "states", dataset, backbone)
 
 
+def surface(dataset: str) -> Path:
+    """Surface features of a dataset's texts."""
+    return Path("data", "surface", dataset)
+
+
 def data_docs(dataset: str, gate: str) -> Path:
     """Data Docs of one gate, ``tables`` or ``split``."""
     return REPORTS / "data_docs" / dataset / gate

@@ -1,6 +1,6 @@
 """What the two training stages share: a cell's parameters, its cohorts, a fresh model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,13 +8,14 @@ import torch
 
 from prefactor import layout
 from prefactor.backbones import States, open_states
-from prefactor.cohorts import Cohort, load_cohorts
+from prefactor.cohorts import Cohort, StateView, load_cohorts
 from prefactor.errors import InputError
 from prefactor.layout import Cell
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
 from prefactor.parameters import build, load_parameters, nearest, section
 from prefactor.seeds import generator
+from prefactor.surface import open_surface
 from prefactor.training import TrainingParameters
 
 
@@ -68,19 +69,29 @@ def cell_states(cell: Cell, expected: Mapping[str, Any] | None = None) -> States
 
 
 def cell_cohorts(cell: Cell, states: States) -> dict[str, Cohort]:
-    """The cell's users with their cached states."""
-    return load_cohorts(layout.split(cell.dataset), {"states": states})
+    """The cell's users with the one view that its method reads; no other is loaded."""
+    views: dict[str, Callable[[], StateView]] = {
+        "states": lambda: states,
+        "surface": lambda: open_surface(layout.surface(cell.dataset)),
+    }
+    needed = method_kind(cell).view
+    return load_cohorts(layout.split(cell.dataset), {needed: views[needed]()} if needed else {})
+
+
+def method_kind(cell: Cell) -> type[RewardModel]:
+    """The cell's method. Raises InputError if there is none of that name."""
+    if cell.method not in METHODS:
+        raise InputError(f"run.methods: unknown method {cell.method!r}{nearest(cell.method, METHODS, 'methods')}")
+    return METHODS[cell.method]
 
 
 def new_model(cell: Cell, seen: Cohort, seed: int) -> RewardModel:
     """A model with fresh parameters for one seed, scaled to the training responses."""
-    if cell.method not in METHODS:
-        raise InputError(f"run.methods: unknown method {cell.method!r}{nearest(cell.method, METHODS, 'methods')}")
-    kind = METHODS[cell.method]
+    kind = method_kind(cell)
     settings = build(kind.Parameters, method_parameters(cell).model, f"{cell.parameters}.model")
     known = seen.known().compact()
     shape = Shape(
-        width=known.responses.views[kind.view].shape[1],
+        width=known.responses.views[kind.view].shape[1] if kind.view else 0,
         seen_users=len(seen),
         texts=len(seen.pairs.responses),
     )

@@ -6,13 +6,17 @@ import torch
 
 from prefactor.cohorts import PARTS, ROLES, Cohort
 from prefactor.preferences import PairBatch, Responses
+from prefactor.surface import FEATURES
 
 WIDTH = 12
 TASTES = 4
 
 
 def make_pairs(users: int, pairs: int, seed: int = 0, responses: int = 60, seen: bool = False) -> PairBatch:
-    """Users with one of TASTES linear tastes each, comparing random responses; labels are noiseless."""
+    """Users with one of TASTES linear tastes each, comparing random responses; labels are noiseless.
+
+    Tastes are for ``states``; ``surface`` is noise.
+    """
     generator = torch.Generator().manual_seed(seed)
     states = torch.randn(responses, WIDTH, generator=torch.Generator().manual_seed(99))
     taste = torch.randn(TASTES, WIDTH, generator=torch.Generator().manual_seed(98))
@@ -20,10 +24,11 @@ def make_pairs(users: int, pairs: int, seed: int = 0, responses: int = 60, seen:
     segment = torch.repeat_interleave(torch.arange(users), pairs)
     first = torch.randint(responses, (len(segment),), generator=generator)
     second = (first + torch.randint(1, responses, (len(segment),), generator=generator)) % responses
+    surface = torch.randn(responses, len(FEATURES), generator=torch.Generator().manual_seed(97))
     scores = states @ taste.T  # (T,TASTES)
     better = scores[first, mine[segment]] > scores[second, mine[segment]]
     return PairBatch(
-        responses=Responses({"states": states}, torch.arange(responses)),
+        responses=Responses({"states": states, "surface": surface}, torch.arange(responses)),
         chosen=torch.where(better, first, second),
         rejected=torch.where(better, second, first),
         segment=segment,

@@ -60,7 +60,8 @@ class RewardModel(nn.Module, ABC):
     """A personal reward model. Rewards are logits, defined up to a constant per (user, prompt).
 
     A subclass is built from ``(parameters, shape, generator)``, names itself in ``name`` and its frozen dataclass
-    of parameters in ``Parameters``, reads the feature view ``view``, and is listed in ``methods.METHODS``.
+    of parameters in ``Parameters``, reads the feature view ``view`` (empty if it reads the texts' numbers alone), and
+    is listed in ``methods.METHODS``.
     """
 
     name: ClassVar[str]

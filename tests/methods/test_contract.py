@@ -1,5 +1,6 @@
 """What every method owes: invariances of rewards, users that do not see each other, files that come back."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -7,24 +8,33 @@ import torch
 
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
-from prefactor.methods.base import RewardModel, Shape
-from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.base import ClosedForm, RewardModel, Shape, UserState
+from prefactor.methods.basis import Basis
+from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.pal import PAL
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
 from prefactor.methods.vpl import VPL
 from prefactor.parameters import build
-from prefactor.preferences import Responses
+from prefactor.preferences import PairBatch, Responses
 from tests.worlds import WIDTH, make_pairs, without_users
 
 # Small parameters of every method, in each form that computes something else: `method` or `method/form`.
 SMALL: dict[str, dict[str, object]] = {
     "bt": {"basis": {"form": "mlp", "bases": 1}},
+    "bt_lr": {"common": {"basis": {"form": "mlp", "bases": 1}}, "ridge": 2.0},
+    "eb": {"first": {"basis": {"form": "mlp", "bases": 5}}, "population": {"iterations": 4}},
+    "eb/states": {"space": "states", "population": {"iterations": 4, "mean_learnt": True}},
+    "free": {"basis": {"form": "mlp", "bases": 5}, "ridge": 0.5},
+    "item_mean": {},
+    "longer_text": {},
     "lore": {"basis": {"form": "linear", "bases": 5}, "adaptation": {"steps": 20, "shrinkage": 1.0}},
     "pal": {"projection": {"form": "mlp", "bases": 4}, "prototypes": 5, "adaptation": {"steps": 20}},
     "pal/angle": {"projection": {"form": "linear", "bases": 4}, "prototypes": 5, "form": "angle"},
     "pref": {"basis": {"form": "mlp", "bases": 4}},
     "pref/common": {"basis": {"form": "linear", "bases": 4}, "common": True},
     "vpl": {"latent": 6, "encoder_width": 7, "reward_width": 5},
+    "lr": {"ridge": 2.0},
+    "surface": {"basis": {"form": "linear", "bases": 1}},
     "vrf": {"basis": {"form": "mlp", "bases": 5}, "latent": 6, "unit_prior": True},
 }
 
@@ -33,9 +43,36 @@ def last_bias(module: torch.nn.Module) -> torch.Tensor:
     return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)][-1].bias
 
 
+def make_model(name: str, seed: int = 0, **changes: object) -> RewardModel:
+    """A model before training; one that starts from a first step has an untrained one."""
+    kind = METHODS[name.partition("/")[0]]
+    settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
+    model = kind(settings, Shape(WIDTH, 8, texts=60), torch.Generator().manual_seed(seed))
+    responses = make_pairs(1, 1).responses
+    model.standardise(responses)
+    first = model.first_step(torch.Generator().manual_seed(seed + 1)) if isinstance(model, ClosedForm) else None
+    if first is not None:
+        first.standardise(responses)
+        model.start_from(first.eval())
+    return model
+
+
+@pytest.fixture(params=sorted(SMALL))
+def unfitted(request: pytest.FixtureRequest) -> RewardModel:
+    return make_model(request.param).eval()
+
+
+@pytest.fixture
+def model(unfitted: RewardModel) -> RewardModel:
+    """A model that answers: the closed forms have been fitted to seen users."""
+    if isinstance(unfitted, ClosedForm):
+        unfitted.fit(make_pairs(8, 6, seen=True), torch.Generator().manual_seed(0))
+    return unfitted
+
+
 @torch.no_grad()
-def shift(model: RewardModel) -> None:
-    """Change parameters so that every user's rewards move by a constant: nothing that anyone may see changes."""
+def shifted(model: RewardModel, pairs: PairBatch) -> PairBatch:
+    """Add constants where only differences may matter: to phi's outputs, to scores, or to a linear model's input."""
     if isinstance(model, VPL):
         last_bias(model.head).add_(3.0)
     elif isinstance(model, PAL) and model.settings.form == "angle":
@@ -44,9 +81,15 @@ def shift(model: RewardModel) -> None:
         move = torch.linspace(-1, 2, model.prototypes.shape[1])
         last_bias(model.phi).add_(move)
         model.prototypes.add_(move)
-    else:
-        assert isinstance(model, FactorisedReward)
-        last_bias(model.phi).add_(torch.linspace(-3, 5, len(last_bias(model.phi))))
+    elif isinstance(model, ItemMean):
+        model.scores += 3.0
+    elif bases := [module for module in model.modules() if isinstance(module, Basis)]:
+        for basis in bases:
+            last_bias(basis).add_(torch.linspace(-3, 5, len(last_bias(basis))))
+    elif model.view:
+        views = {name: view + torch.linspace(-3, 5, view.shape[1]) for name, view in pairs.responses.views.items()}
+        return replace(pairs, responses=Responses(views, pairs.responses.text))
+    return pairs
 
 
 def constants(model: RewardModel) -> set[str]:
@@ -55,20 +98,12 @@ def constants(model: RewardModel) -> set[str]:
         return set()
     if isinstance(model, VPL):
         return {"head.last.bias"}
-    return {"phi.layers.bias", "phi.layers.2.bias"}
+    return {f"{part}.layers{layer}.bias" for part in ("phi", "head") for layer in ("", ".2")}
 
 
-def make_model(name: str, seed: int = 0, **changes: object) -> RewardModel:
-    kind = METHODS[name.partition("/")[0]]
-    settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
-    model = kind(settings, Shape(WIDTH, 8, texts=60), torch.Generator().manual_seed(seed))
-    model.standardise(make_pairs(1, 1).responses)
-    return model
-
-
-@pytest.fixture(params=sorted(SMALL))
-def model(request: pytest.FixtureRequest) -> RewardModel:
-    return make_model(request.param).eval()
+def order_free(users: UserState) -> dict[str, torch.Tensor]:
+    """What a state means: a reduction is a factor F of which only F'F matters."""
+    return {name: tensor.mT @ tensor if name == "reduction" else tensor for name, tensor in users.tensors.items()}
 
 
 def test_every_method_has_small_parameters_here() -> None:
@@ -104,8 +139,8 @@ def test_a_user_does_not_depend_on_the_others_in_the_batch(model: RewardModel) -
 def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> None:
     pairs = make_pairs(4, 6)
     shuffled = pairs.select(torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)))
-    before, after = model.adapt(pairs), model.adapt(shuffled)
-    for name in before.tensors:
+    before, after = order_free(model.adapt(pairs)), order_free(model.adapt(shuffled))
+    for name in before:
         torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
 
 
@@ -116,11 +151,11 @@ def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:
     assert margin.mean.isfinite().all() and margin.variance.isfinite().all()
 
 
-def test_a_constant_added_to_all_rewards_changes_no_output(model: RewardModel) -> None:
+def test_adding_a_constant_changes_no_output(model: RewardModel) -> None:
     pairs = make_pairs(4, 6)
     users = model.adapt(pairs)
     before = model.compare(users, pairs), model.against_mean(users, pairs.responses[:8], torch.arange(8) // 2)
-    shift(model)
+    pairs = shifted(model, pairs)
     after = model.compare(users, pairs), model.against_mean(users, pairs.responses[:8], torch.arange(8) // 2)
     for old, new in zip(before, after, strict=True):
         torch.testing.assert_close(new.mean, old.mean, atol=1e-4, rtol=1e-4)
@@ -129,10 +164,9 @@ def test_a_constant_added_to_all_rewards_changes_no_output(model: RewardModel) -
 
 def test_a_constant_added_to_all_rewards_changes_no_user(model: RewardModel) -> None:
     pairs = make_pairs(4, 6)
-    before = model.adapt(pairs)
-    shift(model)
-    after = model.adapt(pairs)
-    for name in before.tensors:
+    before = order_free(model.adapt(pairs))
+    after = order_free(model.adapt(shifted(model, pairs)))
+    for name in before:
         torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
 
 
@@ -167,16 +201,21 @@ def test_a_broken_model_file_says_what_to_do(model: RewardModel, tmp_path) -> No
         load_model(tmp_path / "model")
 
 
-def test_every_parameter_learns(model: RewardModel) -> None:
-    pairs = make_pairs(8, 6, seen=True)
+def test_every_parameter_learns(unfitted: RewardModel) -> None:
+    """By a step or by a fit; what is frozen stays, which is what the first step of a closed form taught."""
+    model, pairs = unfitted, make_pairs(8, 6, seen=True)
     batch = replace(pairs, reference=torch.arange(len(pairs)) % 6 < 3)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    optimiser = torch.optim.SGD(model.learnable(0.5), weight_decay=0.0)
-    model.train()
-    model.loss(batch, torch.Generator().manual_seed(0)).backward()
-    optimiser.step()
+    if isinstance(model, ClosedForm):
+        model.fit(pairs, torch.Generator().manual_seed(0))
+    else:
+        optimiser = torch.optim.SGD(model.learnable(0.5), weight_decay=0.0)
+        model.train()
+        model.loss(batch, torch.Generator().manual_seed(0)).backward()
+        optimiser.step()
     unmoved = {name for name, value in model.named_parameters() if torch.allclose(value, before[name], 0, 1e-9)}
-    assert unmoved <= constants(model)
+    frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
+    assert frozen <= unmoved <= constants(model) | frozen
 
 
 def test_the_answer_is_the_same_without_any_gradient(model: RewardModel) -> None:
@@ -188,9 +227,24 @@ def test_the_answer_is_the_same_without_any_gradient(model: RewardModel) -> None
     assert torch.equal(served.mean, plain.mean)
 
 
+@pytest.mark.parametrize("name", [name for name in SMALL if isinstance(make_model(name), ClosedForm)])
+def test_a_closed_form_has_no_steps_and_a_fit_repeats_itself(name: str) -> None:
+    model, pairs = make_model(name).eval(), make_pairs(8, 6, seen=True)
+    with pytest.raises(TypeError, match="has no loss to take steps on: call fit"):
+        model.loss(pairs, torch.Generator())
+    model.fit(pairs, torch.Generator().manual_seed(0))
+    once = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    model.fit(pairs, torch.Generator().manual_seed(1))
+    assert all(torch.equal(tensor, once[key]) for key, tensor in model.state_dict().items())
+
+
 def test_views_are_read_by_name(model: RewardModel) -> None:
     pairs = make_pairs(2, 3)
-    renamed = replace(pairs, responses=Responses({"other": pairs.responses.views["states"]}, pairs.responses.text))
+    views = dict(pairs.responses.views)
+    others = {"other": views.pop(model.view)} if model.view else {}
     users = model.adapt(pairs)
-    with pytest.raises(KeyError, match="states"):
-        model.compare(users, renamed)
+    with pytest.raises(KeyError, match=model.view) if model.view else nullcontext():
+        model.compare(users, replace(pairs, responses=Responses(others, pairs.responses.text)))
+    alone = {model.view: pairs.responses.views[model.view]} if model.view else {}
+    only = replace(pairs, responses=Responses(alone, pairs.responses.text))
+    torch.testing.assert_close(model.compare(users, only).mean, model.compare(users, pairs).mean)

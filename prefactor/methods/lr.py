@@ -1,0 +1,60 @@
+"""LR: a ridge logistic regression per user on the states, from scratch, sharing nothing between users."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from prefactor.methods.base import ClosedForm, Shape, UserState
+from prefactor.methods.basis import Standardise
+from prefactor.methods.linear import LinearReward, reduced_state
+from prefactor.methods.logistic import fit_kernel
+from prefactor.preferences import PairBatch, Responses
+
+
+def refuse_ridge(ridge: float) -> None:
+    """ValueError unless a prior's precision is positive."""
+    if ridge <= 0:
+        raise ValueError(f"ridge must be positive, got {ridge}: it is the precision of the prior over weights")
+
+
+@dataclass(frozen=True)
+class LRParameters:
+    """``ridge``: the prior over a user's weights on standardised states is N(0, I / ridge)."""
+
+    ridge: float = 1.0
+
+    def __post_init__(self) -> None:
+        refuse_ridge(self.ridge)
+
+
+class LR(LinearReward, ClosedForm):
+    """r_u = w_u . h with the MAP w_u of the user's own pairs and its Laplace posterior; indifferent without pairs."""
+
+    name = "lr"
+    Parameters = LRParameters
+    settings: LRParameters
+
+    def __init__(self, settings: LRParameters, shape: Shape, generator: torch.Generator) -> None:
+        super().__init__(settings, shape)
+        self.scaler = Standardise(shape.width)
+
+    def standardise(self, responses: Responses) -> None:
+        self.scaler.fit(responses.views[self.view])
+
+    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+        """Nothing is shared, so nothing is fitted before a user's pairs are there."""
+
+    def features(self, responses: Responses) -> Tensor:
+        """(T, H) standardised states."""
+        return self.scaler(responses.views[self.view])
+
+    def prior_variance(self, direction: Tensor) -> Tensor:
+        return direction.square().sum(-1) / self.settings.ridge
+
+    @torch.no_grad()
+    def adapt(self, reference: PairBatch) -> UserState:
+        """State: ``mean`` (U, H), ``reduction`` (U, n, H)."""
+        observed = self.observed(reference)
+        covariance = torch.eye(self.shape.width, device=observed.difference.device) / self.settings.ridge
+        return reduced_state(fit_kernel(observed, torch.zeros_like(covariance[0]), covariance))

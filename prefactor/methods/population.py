@@ -1,0 +1,115 @@
+"""A Gaussian over users' weights, learnt from many users' pairs by expectation maximisation (empirical Bayes).
+
+The model: w_u ~ N(m, S), and a user's pairs follow a logistic regression on w_u (``methods.logistic``). E step: each
+user's Laplace posterior under the current (m, S). M step: m and S are the mean of the posteriors' means, and the mean
+of their spreads around it, posterior covariances included (Dempster, Laird and Rubin 1977; for this model, Bishop 2006,
+chapter 9). S is drawn to I / ridge as if ``prior_users`` further users had shown just that spread: the mode under an
+inverse Wishart prior, which keeps S well-posed where users are few and dimensions many.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from prefactor.methods.linear import posterior_covariance
+from prefactor.methods.logistic import Observed, fit_kernel, fit_weights
+
+FEW_DIMENSIONS = 64  # up to here (U, D, D) matrices are cheaper than (U, n, n) ones
+USERS_PER_CHUNK = 256  # bounds the (U, n, D) tensors of many dimensions
+
+
+@dataclass(frozen=True)
+class Population:
+    """N(mean, covariance) over weights: (D,) and (D, D)."""
+
+    mean: Tensor
+    covariance: Tensor
+
+    @classmethod
+    def standard(cls, dimensions: int, ridge: float, dtype: torch.dtype) -> Self:
+        """N(0, I / ridge), where expectation maximisation starts."""
+        return cls(torch.zeros(dimensions, dtype=dtype), torch.eye(dimensions, dtype=dtype) / ridge)
+
+
+@dataclass(frozen=True)
+class EMParameters:
+    """How the population is learnt.
+
+    mean_learnt     m is learnt; else it stays 0
+    ridge           precision that S starts from, and is drawn to
+    prior_users     how strongly it is drawn, in users
+    iterations      of expectation maximisation
+    """
+
+    mean_learnt: bool = True
+    ridge: float = 1.0
+    prior_users: float = 10.0
+    iterations: int = 30
+
+    def __post_init__(self) -> None:
+        if self.ridge <= 0 or self.prior_users < 0 or self.iterations < 1:
+            raise ValueError(
+                "ridge must be positive, prior_users at least 0 and iterations at least 1, "
+                f"got {self.ridge}, {self.prior_users} and {self.iterations}"
+            )
+
+
+def learn_population(observed: Observed, parameters: EMParameters) -> Population:
+    """Expectation maximisation from N(0, I / ridge)."""
+    dimensions, dtype = observed.difference.shape[1], observed.difference.dtype
+    population = Population.standard(dimensions, parameters.ridge, dtype)
+    for _ in range(parameters.iterations):
+        population = em_step(observed, population, parameters)
+    return population
+
+
+def em_step(observed: Observed, population: Population, parameters: EMParameters) -> Population:
+    """One E step and one M step."""
+    shift, spread = expected_moments(observed, population)
+    if parameters.mean_learnt:
+        spread = spread - torch.outer(shift, shift)
+    else:
+        shift = torch.zeros_like(shift)
+    target = torch.eye(len(shift), dtype=shift.dtype) / parameters.ridge
+    weight = observed.users / (observed.users + parameters.prior_users)
+    covariance = weight * spread + (1 - weight) * target
+    return Population(population.mean + shift, (covariance + covariance.T) / 2)
+
+
+def expected_moments(observed: Observed, population: Population) -> tuple[Tensor, Tensor]:
+    """E[w - m] (D,) and E[(w - m)(w - m)'] (D, D) under the users' posteriors, averaged over users."""
+    shift, spread = torch.zeros_like(population.mean), torch.zeros_like(population.covariance)
+    for part in _by_users(observed):
+        away, covariances = _posterior_moments(part, population)  # (U,D), (D,D)
+        shift += away.sum(0)
+        spread += away.T @ away + covariances  # (D,U)@(U,D)
+    return shift / observed.users, spread / observed.users
+
+
+def _posterior_moments(observed: Observed, population: Population) -> tuple[Tensor, Tensor]:
+    """Posterior means less m (U, D), and the sum of the posterior covariances (D, D)."""
+    if len(population.mean) <= FEW_DIMENSIONS:
+        start = population.mean.expand(observed.users, -1)
+        dense = fit_weights(observed, start, torch.linalg.inv(population.covariance))
+        return dense.mean - population.mean, posterior_covariance(dense).sum(0)
+    kernel = fit_kernel(observed, population.mean, population.covariance)
+    rows = kernel.reduction.flatten(0, 1)  # (U,n,D) -> (Un,D)
+    return kernel.mean - population.mean, observed.users * population.covariance - rows.T @ rows
+
+
+def _by_users(observed: Observed) -> Iterator[Observed]:
+    """The same pairs, some users at a time, numbered from 0."""
+    order = torch.argsort(observed.segment, stable=True)
+    bounds = torch.arange(0, observed.users, USERS_PER_CHUNK)
+    starts = [*torch.searchsorted(observed.segment[order], bounds).tolist(), len(order)]
+    for number, first in enumerate(bounds.tolist()):
+        rows = order[starts[number] : starts[number + 1]]
+        yield Observed(
+            observed.difference[rows],
+            observed.offset[rows],
+            observed.segment[rows] - first,
+            min(USERS_PER_CHUNK, observed.users - first),
+        )
