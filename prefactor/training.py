@@ -49,6 +49,8 @@ class TrainingParameters:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
 
 
+CALIBRATION_SHOTS = (1, 3, 9, 20)  # and all that is known of a user
+
 Row = dict[str, float]  # of a history: seed, step, mean loss in nats since the last row, and SCORES or NaN
 SCORES = tuple(f"validation_{who}_{figure}" for who in ("seen", "users") for figure in ("accuracy", "log_loss"))
 
@@ -109,7 +111,7 @@ def train(
                     best = row, copy.deepcopy(model.state_dict())
     assert best is not None  # the last step is always a check
     model.load_state_dict(best[1])
-    model.eval().finish(known)
+    _complete(model.eval(), known, held_out)
     return Trained(seed, history, int(best[0]["step"]), _accuracy(best[0]), trainable(model))
 
 
@@ -119,9 +121,17 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
     model.eval()  # before the fit: a first step's dropout must not be in it
     with torch.no_grad():
         model.fit(known, generator(seed, model.name, "fit"))
-    model.finish(known)
+    _complete(model, known, held_out)
     row = _row(seed, 0, math.nan) | validate(model, seen.first(parameters.validation_users), held_out)
     return Trained(seed, [row], 0, _accuracy(row), trainable(model))
+
+
+def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
+    """What a method keeps of the population, and the scale of its rewards by held-out users."""
+    model.finish(known)
+    most = int(held_out.known().pairs_per_user().max())
+    shots = sorted({min(size, most) for size in CALIBRATION_SHOTS} | {most})
+    model.calibrate([held_out.known(size) for size in shots], held_out.to_predict("validation"))
 
 
 def _row(seed: int, step: int, loss: float) -> Row:

@@ -1,7 +1,7 @@
 """The contract of a method: a personal reward model over batches of pairs, all users at once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -112,6 +112,10 @@ class RewardModel(nn.Module, ABC):
 
     def finish(self, reference: PairBatch) -> None:
         """Keep population-level quantities of the seen users, after training."""
+
+    def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
+        """Set the scale of rewards on held-out users, after training: what is known of them, in sets of several
+        sizes, and their ``pairs`` to predict."""
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser."""

@@ -91,6 +91,13 @@ class Basis(nn.Module):
         """(T, H) -> (T, K)."""
         return self.layers(self.dropout(states))
 
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that the basis rewards come out of."""
+        layers = self.layers if isinstance(self.layers, nn.Linear) else self.layers[-1]
+        assert isinstance(layers, nn.Linear)
+        return layers
+
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draw linear layers from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own rule, with an explicit generator."""

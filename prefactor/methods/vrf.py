@@ -1,15 +1,17 @@
 """VRF: variational reward factorisation. Users are Gaussians, matched to K Gaussian bases by Wasserstein distance."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prefactor.methods.base import RewardModel, Shape, UserState
-from prefactor.methods.basis import BasisParameters, Dropout, initialise
+from prefactor.errors import InputError
+from prefactor.methods.base import Margin, RewardModel, Shape, UserState
+from prefactor.methods.basis import BasisParameters
+from prefactor.methods.calibration import Calibration
 from prefactor.methods.factorised import FactorisedReward
 from prefactor.methods.gaussians import (
     Gaussians,
@@ -18,11 +20,15 @@ from prefactor.methods.gaussians import (
     from_natural,
     wasserstein,
 )
+from prefactor.methods.linear import places
+from prefactor.methods.loadings import LoadingParameters, Loadings, pooled
+from prefactor.methods.logistic import Observed
 from prefactor.methods.lore import LoRe, LoReParameters
+from prefactor.methods.pair_encoder import LOG_STD_RANGE, PairEncoder
+from prefactor.methods.pref import PReF, PReFParameters
 from prefactor.preferences import PairBatch
 
-LOG_STD_RANGE = (-6.0, 4.0)  # keeps precisions within float32 when thousands of pairs are multiplied
-PAIRS_PER_CHUNK = 8_192  # a chunk stays in the processor's cache, and memory does not grow with the users
+LOADING_SUMS = ("likelihood", "gradient", "curvature")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,11 @@ class VRFParameters:
                           apart that every user starts, and stays, at the same one-hot weight
     basis_log_std         initial log standard deviation of the bases
     phi_learning_rate     phi's learning rate as a share of the encoder's; 0 freezes what the first step learnt
+    loadings              ours: preference bases that carry a reward loading over phi's outputs (``methods.loadings``);
+                          None is the published model, whose bases are phi's outputs
+    common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
+    calibrated            ours: the scale of rewards is a function of a user's number of pairs, set on held-out users
+    first_ridge           precision of the free user weights' prior in the first step, where there are loadings
     """
 
     basis: BasisParameters = field(default_factory=BasisParameters)
@@ -67,56 +78,26 @@ class VRFParameters:
     basis_mean_scale: float = 0.1
     basis_log_std: float = -1.0
     phi_learning_rate: float = 1.0
+    loadings: LoadingParameters | None = None
+    common: bool = False
+    calibrated: bool = False
+    first_ridge: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.common and self.loadings is None:
+            raise ValueError("common is a reward beside loadings: set loadings, or leave common out")
         if self.temperature <= 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
         if self.pooling == "mean" and self.unit_prior:
             raise ValueError("unit_prior is a factor of the product of Gaussians: set pooling to 'product'")
 
 
-class PairEncoder(nn.Module):
-    """A reference pair (h+, h-) to a diagonal Gaussian in R^D (VRF section 4.1).
-
-    Two layers over v = [(h+ + h-)/2 || h+ - h-]. The first is linear in h+ and h-, so it is applied once per unique
-    response where pairs share responses: W v = (W_m/2 + W_d) h+ + (W_m/2 - W_d) h-.
-    """
-
-    def __init__(self, width: int, settings: VRFParameters, generator: torch.Generator) -> None:
-        super().__init__()
-        hidden = settings.encoder_width or max(width // 2, 1)
-        self.dropout = Dropout(settings.encoder_dropout)
-        self.first = nn.Linear(2 * width, hidden)
-        self.second = nn.Linear(hidden, 2 * settings.latent)
-        initialise(self, generator)
-
-    def forward(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Iterator[tuple[Tensor, Gaussians]]:
-        """States (T, H) and rows (N,), (N,) of y+ and y- to Gaussians, by chunks: pair numbers, and one for each."""
-        states = self.dropout(states)
-        halves = self.halves(states) if len(states) < len(chosen) else None
-        for rows in torch.arange(len(chosen), device=states.device).split(PAIRS_PER_CHUNK):
-            plus, minus = chosen[rows], rejected[rows]
-            hidden = self.direct_first(states, plus, minus) if halves is None else halves[0][plus] + halves[1][minus]
-            mean, log_std = self.second(F.gelu(hidden)).chunk(2, -1)  # (N,2D) -> (N,D),(N,D)
-            yield rows, Gaussians(mean, log_std.clamp(*LOG_STD_RANGE).exp())
-
-    def direct_first(self, states: Tensor, chosen: Tensor, rejected: Tensor) -> Tensor:
-        """(N, hidden) first layer, pair by pair."""
-        plus, minus = states[chosen], states[rejected]  # (N,H),(N,H)
-        return self.first(torch.cat([(plus + minus) / 2, plus - minus], -1))  # (N,2H)@(2H,hidden)
-
-    def halves(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """What each response adds to the first layer as y+ and as y-: (T, H) to (T, hidden) twice.
-
-        The chosen one's first half plus the rejected one's second equals ``direct_first``.
-        """
-        for_mean, for_difference = self.first.weight.chunk(2, -1)  # (hidden,H),(hidden,H)
-        plus = F.linear(states, for_mean / 2 + for_difference, self.first.bias)  # (T,H)@(H,hidden)
-        return plus, F.linear(states, for_mean / 2 - for_difference)
-
-
 class VRF(FactorisedReward):
-    """Variational Reward Factorisation."""
+    """Variational Reward Factorisation.
+
+    Published: r_u = w_u . phi. With loadings: r_u = b + lambda_u . phi, where lambda_u is the mean of the user's
+    weights under the bases, weighed by w_u; phi's last output is then the common reward b, if there is one.
+    """
 
     name = "vrf"
     Parameters = VRFParameters
@@ -125,12 +106,20 @@ class VRF(FactorisedReward):
     mean_weight: Tensor
 
     def __init__(self, settings: VRFParameters, shape: Shape, generator: torch.Generator) -> None:
-        super().__init__(settings.basis, settings, shape, generator)
-        bases, latent = settings.basis.bases, settings.latent
-        self.encoder = PairEncoder(shape.width, settings, generator)
-        self.basis_mean = nn.Parameter(settings.basis_mean_scale * torch.randn(bases, latent, generator=generator))
-        self.basis_log_std = nn.Parameter(torch.full((bases, latent), settings.basis_log_std))
+        self.features = settings.basis.bases  # outputs of phi that user weights act on
+        super().__init__(replace(settings.basis, bases=self.features + settings.common), settings, shape, generator)
+        loadings, latent = settings.loadings, settings.latent
+        self.loadings = None if loadings is None else Loadings(loadings, self.features, generator)
+        bases = self.features if loadings is None else loadings.bases
+        self.matched = loadings is None or loadings.matched
+        if self.matched:
+            width = settings.encoder_width or max(shape.width // 2, 1)
+            self.encoder = PairEncoder(shape.width, width, latent, settings.encoder_dropout, generator)
+            self.basis_mean = nn.Parameter(settings.basis_mean_scale * torch.randn(bases, latent, generator=generator))
+            self.basis_log_std = nn.Parameter(torch.full((bases, latent), settings.basis_log_std))
+        self.calibration = Calibration()
         self.register_buffer("mean_weight", torch.full((bases,), 1 / bases))
+        self.started = loadings is None
 
     @property
     def bases(self) -> Gaussians:
@@ -141,9 +130,15 @@ class VRF(FactorisedReward):
         """L = L_VBT + L_SEP + beta L_REG (VRF Eq. 9): mean over target pairs, sum over base pairs, mean over users."""
         self.train_noise(generator)
         states, targets = self.scaled(batch.responses), batch.targets()
-        users = self._state(*self._evidence(batch.references(), states))
-        margin = self.margin(self.weights(users)[targets.segment], self.differences(self.phi(states), targets))
+        phi = self.phi(states)
+        users = self._state(self._sums(batch.references(), states, phi))
+        margin = self.judge(users, targets.segment, self.differences(phi, targets))
         loss = -F.logsigmoid(margin.attenuated() if self.settings.attenuated else margin.mean).mean()
+        return loss + self.latent_loss(users, generator) if self.matched else loss
+
+    def latent_loss(self, users: UserState, generator: torch.Generator) -> Tensor:
+        """L_SEP + beta L_REG, as far as they are switched on."""
+        loss = users["mean"].new_zeros(())
         if self.settings.separated:
             loss = loss + self.separation()
         if self.settings.regularised:
@@ -168,49 +163,96 @@ class VRF(FactorisedReward):
     def adapt(self, reference: PairBatch) -> UserState:
         """Each user's posterior and weight, in one forward pass.
 
-        State: ``shift`` and ``precision`` (U, D), ``count`` (U,), the sums that later pairs add to; ``mean`` and
-        ``std`` (U, D) of q_u; ``weight`` (U, K).
+        State: the sums that later pairs add to, ``shift`` and ``precision`` (U, D), ``count`` (U,), and with loadings
+        ``likelihood`` (U, K), ``gradient`` (U, K, F), ``curvature`` (U, K, F, F); ``mean`` and ``std`` (U, D) of q_u;
+        ``weight`` (U, K); with loadings ``loading`` (U, F) and ``covariance`` (U, F, F) of lambda_u; ``scale``,
+        ``widening`` (U,).
         """
-        reference = reference.compact()
-        return self._state(*self._evidence(reference, self.scaled(reference.responses)))
+        return self._state(self._evidence(reference))
 
     def update(self, users: UserState, reference: PairBatch) -> UserState:
         """The users' state after further pairs, without the earlier ones; equal to adapting on all of them."""
-        reference = reference.compact()
-        more = self._evidence(reference, self.scaled(reference.responses))
-        return self._state(
-            *(users[name] + new for name, new in zip(("shift", "precision", "count"), more, strict=True))
-        )
+        return self._state({name: users[name] + more for name, more in self._evidence(reference).items()})
 
     def prior_state(self, users: int) -> UserState:
         """The state of users of whom nothing is known."""
-        empty = self.basis_mean.new_zeros(users, self.settings.latent)
-        return self._state(empty, empty.clone(), empty.new_zeros(users))
+        like = self.mean_weight
+        sums = {"count": like.new_zeros(users)}
+        if self.matched:
+            sums |= {name: like.new_zeros(users, self.settings.latent) for name in ("shift", "precision")}
+        if self.loadings is not None:
+            sizes = {"likelihood": (), "gradient": (self.features,), "curvature": (self.features,) * 2}
+            sums |= {name: like.new_zeros(users, len(like), *size) for name, size in sizes.items()}
+        return self._state(sums)
 
     def weights(self, users: UserState) -> Tensor:
-        return users["weight"]
+        """(U, K) w_u; with loadings (U, F) lambda_u, or (U, F + 1) with the common reward's weight."""
+        if self.loadings is None:
+            return users["weight"] * users["scale"].unsqueeze(-1)
+        return F.pad(users["loading"], (0, int(self.settings.common)), value=1.0) * users["scale"].unsqueeze(-1)
+
+    def judge(self, users: UserState, segment: Tensor, difference: Tensor) -> Margin:
+        """VRF Eq. (7); with loadings the variance of lambda_u . dphi, of which Eq. (7) is the case of unit loadings."""
+        scale, widening = users["scale"][segment], users["widening"][segment]
+        if self.loadings is None:
+            margin = self.margin(users["weight"][segment], difference)
+            return Margin(margin.mean * scale, margin.variance * scale.square() * widening)
+        mean = (self.weights(users)[segment] * difference).sum(-1)  # (N,F+1),(N,F+1) -> (N,) logit
+        own = difference[:, : self.features]
+        place, most = places(segment, len(users))
+        direction = own.new_zeros(len(users), most, self.features).index_put((segment, place), own)
+        variance = ((direction @ users["covariance"]) * direction).sum(-1)  # (U,m,F)@(U,F,F) -> (U,m)
+        return Margin(mean, variance[segment, place].clamp(min=0) * scale.square() * widening)
 
     def uncertainty(self, users: UserState) -> Tensor:
-        """(U,) mean over the dimensions of sigma_u (VRF section 5)."""
-        return users["std"].mean(-1)
+        """(U,) mean over the dimensions of sigma_u (VRF section 5); without an encoder, of lambda_u's deviation."""
+        if self.matched:
+            return users["std"].mean(-1)
+        return users["covariance"].diagonal(dim1=-2, dim2=-1).sqrt().mean(-1)
 
     def first_step(self, generator: torch.Generator) -> RewardModel | None:
-        """phi with free simplex weights per seen user, which is LoRe with phi's form."""
-        return LoRe(LoReParameters(basis=self.basis_settings), self.shape, generator)
+        """phi with free weights per seen user: simplex weights (LoRe), or with loadings unconstrained ones (PReF)."""
+        if self.loadings is None:
+            return LoRe(LoReParameters(basis=self.basis_settings), self.shape, generator)
+        settings = PReFParameters(
+            basis=self.settings.basis,
+            shrinkage=self.settings.first_ridge,
+            svd_start=False,
+            common=self.settings.common,
+        )
+        return PReF(settings, self.shape, generator)
 
     def start_from(self, basis: RewardModel) -> None:
         """Take over phi and the input's scale."""
-        assert isinstance(basis, LoRe)
+        assert isinstance(basis, LoRe | PReF)
         self.phi.load_state_dict(basis.phi.state_dict())
         self.scaler.load_state_dict(basis.scaler.state_dict())
+        self.started = True
+
+    @torch.no_grad()
+    def prepare(self, known: PairBatch, generator: torch.Generator) -> None:
+        """With loadings: the bases start as the mixture of Gaussians that seen users' weights come from."""
+        if self.loadings is None:
+            return
+        if not self.started:
+            raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
+        known = known.compact()
+        observed = self._observed(known, self.phi(self.scaled(known.responses)))
+        factor = self.loadings.start(observed, generator)  # (F,F) L
+        last = self.phi.last
+        last.weight[: self.features] = factor.T @ last.weight[: self.features]  # phi' = L' phi
+        last.bias[: self.features] = factor.T @ last.bias[: self.features]
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
-        phi = {id(parameter) for parameter in self.phi.parameters()}
-        others = [p for p in self.parameters() if id(p) not in phi]
+        """phi at its own rate; loadings without weight decay, which would pull them to the common reward."""
+        phi, loadings = list(self.phi.parameters()), [] if self.loadings is None else list(self.loadings.parameters())
+        apart = {id(parameter) for parameter in (*phi, *loadings)}
+        others = [p for p in self.parameters() if id(p) not in apart]
         share = self.settings.phi_learning_rate
         self.phi.requires_grad_(share > 0)
-        phi_group = {"params": list(self.phi.parameters()), "lr": share * learning_rate}
-        return [{"params": others, "lr": learning_rate}, *([phi_group] if share else [])]
+        groups: list[dict[str, Any]] = [{"params": others, "lr": learning_rate}] if others else []
+        groups += [{"params": loadings, "lr": learning_rate, "weight_decay": 0.0}] if loadings else []
+        return groups + ([{"params": phi, "lr": share * learning_rate}] if share else [])
 
     @torch.no_grad()
     def finish(self, reference: PairBatch) -> None:
@@ -218,11 +260,35 @@ class VRF(FactorisedReward):
         users = self.adapt(reference)
         self.mean_weight.copy_(users["weight"][users["count"] > 0].mean(0))
 
-    def _evidence(self, reference: PairBatch, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Sums over each user's pairs, from standardised states (T, H): shift (U, D), precision (U, D), count (U,).
+    @torch.no_grad()
+    def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
+        if not self.settings.calibrated:
+            return
+        self.calibration.reset()
+        pairs = pairs.compact()
+        users = [self.adapt(reference) for reference in known]
+        margins = [self.compare(state, pairs) for state in users]
+        joined = Margin(torch.cat([m.mean for m in margins]), torch.cat([m.variance for m in margins]))
+        self.calibration.fit(joined, torch.cat([state["count"][pairs.segment] for state in users]))
 
-        For the product these are natural parameters; for mean pooling, sums of means and of variances.
-        """
+    def _evidence(self, reference: PairBatch) -> dict[str, Tensor]:
+        """The sums over each user's reference pairs."""
+        reference = reference.compact()
+        states = self.scaled(reference.responses)
+        return self._sums(reference, states, None if self.loadings is None else self.phi(states))
+
+    def _sums(self, reference: PairBatch, states: Tensor, phi: Tensor | None) -> dict[str, Tensor]:
+        """Sums over each user's pairs, from standardised states (T, H) and, with loadings, phi of them."""
+        sums = {"count": reference.pairs_per_user().to(states.dtype)}
+        if self.matched:
+            sums |= self._latent_sums(reference, states)
+        if self.loadings is not None:
+            assert phi is not None
+            sums |= self.loadings.sums(self._observed(reference, phi))
+        return sums
+
+    def _latent_sums(self, reference: PairBatch, states: Tensor) -> dict[str, Tensor]:
+        """Shift (U, D) and precision (U, D): natural parameters for the product; for mean pooling sums of moments."""
         shift = self.basis_mean.new_zeros(reference.n_users, self.settings.latent)
         precision = torch.zeros_like(shift)
         product = self.settings.pooling == "product"
@@ -230,16 +296,42 @@ class VRF(FactorisedReward):
             variance, segment = pairs.std.square(), reference.segment[rows]
             shift.index_add_(0, segment, pairs.mean / variance if product else pairs.mean)
             precision.index_add_(0, segment, variance.reciprocal() if product else variance)
-        return shift, precision, reference.pairs_per_user().to(states.dtype)
+        return {"shift": shift, "precision": precision}
 
-    def _state(self, shift: Tensor, precision: Tensor, count: Tensor) -> UserState:
-        posterior = self._posterior(shift, precision, count)
-        distances = wasserstein(posterior, self.bases, self.settings.distance_factor)  # (U,K)
-        weight = torch.softmax(-distances / self.settings.temperature, -1)  # VRF Eq. (6)
-        if not self.settings.unit_prior:
-            weight = torch.where(count.unsqueeze(-1) > 0, weight, self.mean_weight)
-        evidence = {"shift": shift, "precision": precision, "count": count}
-        return UserState({**evidence, "mean": posterior.mean, "std": posterior.std, "weight": weight})
+    def _observed(self, pairs: PairBatch, phi: Tensor) -> Observed:
+        """phi (T, F) or (T, F + 1) to what loadings see of pairs: the common reward is an offset."""
+        difference = self.differences(phi, pairs)  # (N,F) or (N,F+1)
+        offset = difference[:, self.features :].sum(-1)  # (N,), 0 without a common reward
+        return Observed(difference[:, : self.features], offset, pairs.segment, pairs.n_users)
+
+    def _state(self, sums: dict[str, Tensor]) -> UserState:
+        state = dict(sums)
+        count = sums["count"]
+        log_weight = self.mean_weight.new_zeros(len(count), len(self.mean_weight))  # (U,K)
+        if self.matched:
+            posterior = self._posterior(sums["shift"], sums["precision"], count)
+            state |= {"mean": posterior.mean, "std": posterior.std}
+            distances = wasserstein(posterior, self.bases, self.settings.distance_factor)  # (U,K)
+            log_weight = log_weight - distances / self.settings.temperature  # VRF Eq. (6)
+        if self.loadings is not None:
+            state |= self._loaded(log_weight + self.loadings.log_share, sums)
+        else:
+            state["weight"] = log_weight.softmax(-1)
+            if not self.settings.unit_prior:
+                known = count.unsqueeze(-1) > 0
+                state["weight"] = torch.where(known, state["weight"], self.mean_weight)
+        calibration = {"scale": self.calibration.scale(count), "widening": self.calibration.widening(count)}
+        return UserState({**state, **calibration})
+
+    def _loaded(self, log_weight: Tensor, sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Shares of the bases (U, K), and mean (U, F) and covariance (U, F, F) of lambda_u."""
+        assert self.loadings is not None
+        mean, covariance, evidence = self.loadings.posterior({name: sums[name] for name in LOADING_SUMS})
+        if self.loadings.settings.evidence:
+            log_weight = log_weight + evidence
+        weight = log_weight.softmax(-1)
+        loading, spread = pooled(weight, mean, covariance)
+        return {"weight": weight, "loading": loading, "covariance": spread}
 
     def _posterior(self, shift: Tensor, precision: Tensor, count: Tensor) -> Gaussians:
         """q_u (VRF Eq. 5). Without pairs and without a prior factor it is undefined: N(0, I) stands in."""

@@ -83,7 +83,7 @@ class PersonalRanker:
         return UserState({name: tensor.index_copy(0, here, cached[name]) for name, tensor in state.tensors.items()})
 
     def _user(self, request: Request, users: UserState, row: int) -> UserAnswer:
-        weight = self.model.weights(users)[row]  # (K,)
+        weight = users["weight"][row]  # (K,)
         return UserAnswer(
             answered_from=self._source(request),
             pairs=round(users["count"][row].item()),

@@ -11,7 +11,8 @@ from prefactor.methods.base import Margin, Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.bt import BT, BTParameters
 from prefactor.methods.gaussians import Gaussians
-from prefactor.methods.vrf import VRF, PairEncoder, VRFParameters
+from prefactor.methods.pair_encoder import PairEncoder
+from prefactor.methods.vrf import VRF, VRFParameters
 from prefactor.parameters import build
 from tests.worlds import WIDTH, make_pairs
 
@@ -98,7 +99,7 @@ def test_without_pairs_the_answer_is_the_prior_or_the_mean_weight() -> None:
 
 
 def test_first_layer_over_unique_responses_equals_pair_by_pair() -> None:
-    encoder = PairEncoder(WIDTH, VRFParameters(latent=5), torch.Generator().manual_seed(0))
+    encoder = PairEncoder(WIDTH, hidden=6, latent=5, dropout=0.0, generator=torch.Generator().manual_seed(0))
     pairs = make_pairs(20, 10)
     arguments = pairs.responses.views["states"], pairs.chosen, pairs.rejected
     plus, minus = encoder.halves(arguments[0])

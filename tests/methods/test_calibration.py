@@ -1,0 +1,43 @@
+"""The scale of rewards: planted miscalibration is found, and nothing else changes."""
+
+import torch
+
+from prefactor.methods.base import Margin
+from prefactor.methods.calibration import Calibration
+
+
+def simulate(scale: float, seed: int = 0) -> tuple[Margin, torch.Tensor]:
+    """Margins of a model whose every logit is ``scale`` times too large, for users with 1 and with 20 pairs."""
+    generator = torch.Generator().manual_seed(seed)
+    logit = torch.randn(40_000, generator=generator) * 1.5
+    won = torch.rand(len(logit), generator=generator) < torch.sigmoid(logit)
+    mean = scale * torch.where(won, logit, -logit)
+    return Margin(mean, torch.zeros_like(mean)), torch.where(torch.arange(len(mean)) % 2 == 0, 1.0, 20.0)
+
+
+def test_a_planted_scale_is_undone_at_every_number_of_pairs() -> None:
+    for scale in (0.4, 1.0, 3.0):
+        calibration = Calibration()
+        calibration.fit(*simulate(scale))
+        found = calibration.scale(torch.tensor([1.0, 20.0]))
+        torch.testing.assert_close(found, torch.full((2,), 1 / scale), atol=0.03 / scale, rtol=0.05)
+
+
+def test_a_variance_that_is_too_large_is_narrowed() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logit = torch.randn(60_000, generator=generator) * 2
+    variance = torch.rand(len(logit), generator=generator) * 10
+    chance = Margin(logit, variance).probability()
+    won = torch.rand(len(logit), generator=generator) < chance
+    calibration = Calibration()
+    calibration.fit(Margin(torch.where(won, logit, -logit), 4 * variance), torch.full((len(logit),), 5.0))
+    count = torch.tensor([5.0])
+    torch.testing.assert_close(
+        calibration.widening(count) * calibration.scale(count) ** 0, torch.tensor([0.25]), atol=0.05, rtol=0
+    )
+
+
+def test_a_fresh_calibration_changes_nothing() -> None:
+    calibration, count = Calibration(), torch.tensor([0.0, 3.0, 100.0])
+    assert torch.equal(calibration.scale(count), torch.ones(3))
+    assert torch.equal(calibration.widening(count), torch.ones(3))

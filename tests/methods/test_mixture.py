@@ -1,0 +1,109 @@
+"""The mixture of Gaussians over user weights: expansions, posteriors, evidence, expectation maximisation."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch.nn import functional as F
+
+from prefactor.methods.logistic import Observed, fit_weights
+from prefactor.methods.mixture import Mixture, em_step, expand, k_means, learn_mixture, posteriors
+
+WIDTH = 3
+
+
+def observe(weights: torch.Tensor, pairs: int, seed: int = 0) -> Observed:
+    """``pairs`` choices of each user (U, D), drawn from the logistic model that the mixture assumes."""
+    generator = torch.Generator().manual_seed(seed)
+    users = len(weights)
+    segment = torch.repeat_interleave(torch.arange(users), pairs)
+    difference = torch.randn(len(segment), weights.shape[1], generator=generator, dtype=weights.dtype)
+    margin = (difference * weights[segment]).sum(-1)
+    liked = torch.rand(len(segment), generator=generator, dtype=weights.dtype) < torch.sigmoid(margin)
+    sign = torch.where(liked, 1.0, -1.0).to(weights.dtype)
+    return Observed(difference * sign.unsqueeze(-1), torch.zeros_like(margin), segment, users)
+
+
+def make_mixture(components: int = 2, width: int = WIDTH) -> Mixture:
+    generator = torch.Generator().manual_seed(3)
+    root = torch.randn(components, width, width, generator=generator, dtype=torch.float64)
+    covariance = root @ root.mT + 0.3 * torch.eye(width, dtype=torch.float64)
+    mean = torch.randn(components, width, generator=generator, dtype=torch.float64)
+    return Mixture(torch.full((components,), -math.log(components), dtype=torch.float64), mean, covariance)
+
+
+def test_expansion_is_value_gradient_and_negative_hessian() -> None:
+    observed, mixture = observe(make_mixture(5).mean, 4), make_mixture()
+    found = expand(observed, mixture.mean)
+    for user in range(5):
+        rows = observed.segment == user
+        for component in range(2):
+
+            def log_likelihood(at: torch.Tensor, rows: torch.Tensor = rows) -> torch.Tensor:
+                return F.logsigmoid(observed.difference[rows] @ at).sum()
+
+            at = mixture.mean[component]
+            hessian = torch.autograd.functional.hessian(log_likelihood, at)
+            torch.testing.assert_close(found.value[user, component], log_likelihood(at))
+            torch.testing.assert_close(
+                found.gradient[user, component], torch.autograd.functional.jacobian(log_likelihood, at)
+            )
+            torch.testing.assert_close(found.curvature[user, component], -hessian)
+
+
+def test_each_component_is_a_logistic_regression_with_its_own_prior() -> None:
+    observed, mixture = observe(make_mixture(6).mean, 5), make_mixture()
+    found = posteriors(observed, mixture, steps=30)
+    for component in range(2):
+        precision = torch.linalg.inv(mixture.covariance[component])
+        alone = fit_weights(observed, mixture.mean[component].expand(6, -1), precision, steps=30)
+        torch.testing.assert_close(found.mean[:, component], alone.mean)
+        torch.testing.assert_close(found.covariance[:, component], torch.linalg.inv(alone.precision))
+
+
+def test_evidence_is_close_to_the_integral_over_weights() -> None:
+    """One dimension, where the integral can be done on a grid."""
+    mixture, observed = make_mixture(2, width=1), observe(torch.tensor([[0.5], [-1.0]], dtype=torch.float64), 6)
+    found = posteriors(observed, mixture, steps=20).log_weight
+    grid = torch.linspace(-20, 20, 40_001, dtype=torch.float64)
+    for user in range(2):
+        rows = observed.segment == user
+        likelihood = F.logsigmoid(observed.difference[rows] * grid).sum(0)
+        for component in range(2):
+            spread = mixture.covariance[component].sqrt().squeeze()
+            prior = torch.distributions.Normal(mixture.mean[component], spread).log_prob(grid)
+            exact = torch.logsumexp(likelihood + prior, 0) + math.log(40 / 40_000) + mixture.log_share[component]
+            torch.testing.assert_close(found[user, component], exact, atol=0.1, rtol=0)
+
+
+def test_clusters_of_users_are_found() -> None:
+    generator = torch.Generator().manual_seed(1)
+    centre = torch.tensor([[4.0, 0, 0], [0, 4.0, 0], [0, 0, -4.0]], dtype=torch.float64)
+    label = torch.randint(3, (240,), generator=generator)
+    weights = centre[label] + 0.3 * torch.randn(240, WIDTH, generator=generator, dtype=torch.float64)
+    observed = observe(weights, 40)
+    mixture = learn_mixture(observed, 3, 15, 5.0, torch.Generator().manual_seed(0))
+    nearest = torch.cdist(centre, mixture.mean).amin(-1)
+    assert (nearest < 1.0).all(), nearest
+    share = posteriors(observed, mixture).log_weight.softmax(-1).argmax(-1)
+    matched = torch.cdist(mixture.mean, centre).argmin(-1)[share]
+    assert (matched == label).double().mean() > 0.95
+
+
+def test_expectation_maximisation_raises_the_evidence() -> None:
+    generator = torch.Generator().manual_seed(2)
+    weights = torch.randn(150, WIDTH, generator=generator, dtype=torch.float64) + torch.tensor([2.0, 0.0, 0.0])
+    observed, mixture = observe(weights, 15), make_mixture()
+    values = []
+    for _ in range(6):
+        values.append(float(posteriors(observed, mixture, steps=20).log_weight.logsumexp(-1).mean()))
+        mixture = em_step(observed, mixture, prior_users=1e-6)
+    assert values[-1] > values[0]
+    assert all(later > earlier - 0.01 for earlier, later in pairwise(values)), values
+
+
+def test_centres_are_the_means_of_their_points() -> None:
+    points = torch.randn(200, WIDTH, generator=torch.Generator().manual_seed(4))
+    centre, label = k_means(points, 5, torch.Generator().manual_seed(0))
+    for number in range(5):
+        torch.testing.assert_close(centre[number], points[label == number].mean(0), atol=1e-5, rtol=1e-4)
