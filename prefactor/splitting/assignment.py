@@ -13,7 +13,7 @@ EXAMPLES = 5
 
 
 def cut_queues(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
-    """Cut every user's units into the parts of every role asked for, and write ``fit``: the users who fill them all.
+    """Cut every user's units into the parts of every role, and write ``fit``: the users who fill them all.
 
     All roles, not only the one a user gets, so that seen and unseen users are drawn from one population.
     """

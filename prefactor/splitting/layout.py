@@ -30,15 +30,13 @@ class Layout:
 
 
 def layouts(parameters: SplitParameters) -> list[Layout]:
-    """All layouts of the roles that are asked for."""
-    wanted = [role for role in ROLES if getattr(parameters.users, role)]
-    return [layout for role in wanted for layout in _of_role(role, parameters)]
+    """All layouts of all roles."""
+    return [layout for role in ROLES for layout in _of_role(role, parameters)]
 
 
 def role_slices(parameters: SplitParameters) -> list[Slice]:
     """The roles as slices of the queue of users."""
-    shares = {role: getattr(parameters.users, role) for role in ROLES}
-    return [Slice(role, share) for role, share in shares.items() if share]
+    return [Slice(role, getattr(parameters.users, role)) for role in ROLES]
 
 
 def pool_slices(parameters: SplitParameters) -> list[Slice]:

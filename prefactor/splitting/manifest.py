@@ -7,8 +7,9 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from prefactor.parameters import as_dict
-from prefactor.splitting.layout import PARTS, ROLES
+from prefactor.splitting.layout import ITEM_RULES, PARTS, ROLES, layouts, pool_slices
 from prefactor.splitting.parameters import SplitParameters
+from prefactor.splitting.pools import item_cuts
 from prefactor.splitting.units import PAIR_COLUMNS
 
 UNITS = {
@@ -29,7 +30,7 @@ def describe(connection: DuckDBPyConnection, prepared: Path, out: Path, paramete
         "seed": parameters.seed,
         "parameters": as_dict(parameters),
         "users": _users(connection),
-        "pairs": _pairs(connection),
+        "pairs": _pairs(connection, parameters),
         "units": _units(connection),
         "per_user": per_user,
         "averages": _averages(per_user),
@@ -41,6 +42,8 @@ def describe(connection: DuckDBPyConnection, prepared: Path, out: Path, paramete
     }
     if parameters.leakage == "global":
         manifest["pools"] = _pools(connection)
+    if parameters.leakage in ITEM_RULES:
+        manifest["pools"] = _item_pools(connection, parameters)
     return manifest
 
 
@@ -53,8 +56,12 @@ def _users(connection: DuckDBPyConnection) -> dict[str, int]:
     return {"total": total, **roles, "dropped": total - fit, "unused": fit - used}
 
 
-def _pairs(connection: DuckDBPyConnection) -> dict[str, Any]:
-    """Pairs by role and part; unused ones by the reason: their user was dropped, was not drawn, or had enough."""
+def _pairs(connection: DuckDBPyConnection, parameters: SplitParameters) -> dict[str, Any]:
+    """Pairs by role and part; unused ones by the reason.
+
+    dropped_users, unused_users: their user was dropped, or not drawn. across_pools, where items have pools: their items
+    are in different ones. spare: their user had enough.
+    """
     counted = connection.execute("SELECT role, part, count(*) FROM ranked GROUP BY ALL").fetchall()
     used = {(role, part): count for role, part, count in counted}
     total, dropped, idle = connection.execute(
@@ -62,9 +69,20 @@ def _pairs(connection: DuckDBPyConnection) -> dict[str, Any]:
         count(*) FILTER (WHERE fit.user IS NOT NULL AND roles.user IS NULL)
         FROM members LEFT JOIN fit USING (user) LEFT JOIN roles USING (user)"""
     ).fetchone() or (0, 0, 0)
-    spare = total - dropped - idle - sum(used.values())
+    unused = {"dropped_users": dropped, "unused_users": idle}
+    if parameters.leakage in ITEM_RULES:
+        unused["across_pools"] = total - dropped - idle - _within_pools(connection, parameters)
+    unused["spare"] = total - sum(unused.values()) - sum(used.values())
     by_role = {role: {part: used[role, part] for part in PARTS if (role, part) in used} for role in ROLES}
-    return {"total": total, **by_role, "unused": {"dropped_users": dropped, "unused_users": idle, "spare": spare}}
+    return {"total": total, **by_role, "unused": unused}
+
+
+def _within_pools(connection: DuckDBPyConnection, parameters: SplitParameters) -> int:
+    """Pairs of the users drawn whose items lie together in a pool of the user's role."""
+    pools = ", ".join(f"('{layout.role}', '{layout.pool}')" for layout in layouts(parameters))
+    query = f"SELECT coalesce(sum(size), 0)::BIGINT FROM units JOIN roles USING (user) WHERE (role, pool) IN ({pools})"
+    found = connection.execute(query).fetchone()
+    return found[0] if found else 0
 
 
 def _units(connection: DuckDBPyConnection) -> dict[str, int]:
@@ -80,6 +98,18 @@ def _pools(connection: DuckDBPyConnection) -> dict[str, dict[str, int]]:
         FROM prompt_queue JOIN pooled USING (unit) GROUP BY pool ORDER BY pool"""
     ).fetchall()
     return {pool: {"units": units, "pairs": pairs} for pool, units, pairs in rows}
+
+
+def _item_pools(connection: DuckDBPyConnection, parameters: SplitParameters) -> dict[str, dict[str, float]]:
+    """Items of each pool, of a user's own draws on average, and the pairs of all users that lie in it."""
+    pairs = dict(connection.execute("SELECT pool, sum(size)::BIGINT FROM units GROUP BY pool").fetchall())
+    found = {}
+    for prefix, cuts in item_cuts(parameters).items():
+        for item in pool_slices(parameters):
+            count = connection.execute(f"SELECT avg(stop_{item.name} - start_{item.name}) FROM {cuts}").fetchone()
+            pool = prefix + item.name
+            found[pool] = {"items": count[0] if count else 0, "pairs": pairs.get(pool, 0)}
+    return found
 
 
 def _per_user(connection: DuckDBPyConnection) -> dict[str, dict[str, dict[str, float]]]:

@@ -17,16 +17,25 @@ from typing import Literal
 
 Share = int | float
 Leakage = Literal["within-user", "global", "pairs", "items-within-user", "items-global"]
+ONE_POOL = (("train", "validation", "evaluation"), ("reference", "evaluation"))
+# Parts whose fractions are of the same pairs.
+SHARED: dict[Leakage, tuple[tuple[str, ...], ...]] = {
+    "within-user": ONE_POOL,
+    "pairs": ONE_POOL,
+    "items-within-user": (("train", "validation"),),
+    "items-global": (),
+    "global": (),
+}
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class UserShares:
-    """Users by role: counts of users, or fractions of the users who have enough pairs.
+    """Users by role: counts of users, or fractions of the users who have enough pairs. Later stages need all three.
 
     seen         trained on, and evaluated on pairs kept back
-    validation   never trained on: stand in for unseen users when a model is chosen; 0 for none
-    unseen       never trained on: described by reference pairs, scored on evaluation pairs; 0 for none
+    validation   never trained on: stand in for unseen users when a model is chosen
+    unseen       never trained on: described by reference pairs, scored on evaluation pairs
     """
 
     seen: Share = 0.5
@@ -34,15 +43,15 @@ class UserShares:
     unseen: Share = 0.4
 
     def __post_init__(self) -> None:
-        _check_share("seen", self.seen, optional=False)
-        _check_share("validation", self.validation, optional=True)
-        _check_share("unseen", self.unseen, optional=True)
-        _check_sum({"seen": self.seen, "validation": self.validation, "unseen": self.unseen})
+        shares = {"seen": self.seen, "validation": self.validation, "unseen": self.unseen}
+        for name, share in shares.items():
+            _check_share(name, share, optional=False)
+        _check_sum(shares)
 
 
 @dataclass(frozen=True)
 class PairShares:
-    """Pairs of one user by part: counts, or fractions of the user's pairs (under ``global``: of those in the pool).
+    """Pairs of one user by part: counts, or fractions of the user's pairs (under rules with pools, of those in one).
 
     train        of a seen user; needed in full
     validation   of a seen user: up to so many of what train and evaluation leave; 0 for none
@@ -65,11 +74,20 @@ class PairShares:
 
 
 @dataclass(frozen=True)
-class PromptPools:
-    """Fractions of all pairs whose prompts train, validate and evaluate under the ``global`` rule.
+class Pools:
+    """What may train, validate and evaluate: fractions of all pairs, by their prompts, or of the items (texts).
 
-    Each unit (prompts and groups that hang together) belongs to one pool for all users: train and reference pairs come
-    from ``train``, validation pairs from ``validation``, evaluation pairs from ``evaluation``.
+    ``global`` puts each unit (prompts and groups that hang together) into one pool for all users: train and reference
+    pairs come from ``train``, validation pairs from ``validation``, evaluation pairs from ``evaluation``.
+    ``items-global`` does so with items.
+
+    ``items-within-user`` knows two pools, ``evaluation`` and the rest, ``train`` and ``validation`` together. One draw
+    of items is for unseen and validation users: evaluation pairs of the former and the validation pairs of the latter,
+    which stand in for them, come from its evaluation items, reference pairs from its other items. Every seen user has
+    a draw of their own, so that all items are trained on: evaluation pairs come from its evaluation items, train and
+    validation pairs from its other items. A seen user's validation pairs may share items with the train pairs.
+
+    Pairs whose two items are in different pools are not used.
     """
 
     train: float = 0.6
@@ -91,9 +109,11 @@ class SplitParameters:
     seed          of every pseudo-random order
     leakage       what is never separated: ``within-user``: a user's pairs that share a group or a prompt;
                   ``global``: any users' pairs that share a group or a prompt (no evaluation prompt anywhere in
-                  training); ``pairs``: nothing but the pair itself
+                  training); ``items-within-user``: as within-user, and no item (text) of a user's evaluation pairs is
+                  in the same user's other pairs; ``items-global``: as within-user, and no item of evaluation anywhere
+                  in training; ``pairs``: nothing but the pair itself
     users, pairs  shares by role and by part
-    pools         shares of prompts, for the rule ``global`` only
+    pools         shares of prompts or items, for the rules ``global`` and ``items-...`` only
     too_few       users who could not fill every needed part of every role asked for: ``drop`` (and count) or ``error``
     memory_limit  of DuckDB, e.g. ``2GB``; what does not fit is spilled beside the output. Does not change the result
     """
@@ -102,14 +122,12 @@ class SplitParameters:
     leakage: Leakage = "within-user"
     users: UserShares = field(default_factory=UserShares)
     pairs: PairShares = field(default_factory=PairShares)
-    pools: PromptPools = field(default_factory=PromptPools)
+    pools: Pools = field(default_factory=Pools)
     too_few: Literal["drop", "error"] = "drop"
     memory_limit: str = "2GB"
 
     def __post_init__(self) -> None:
-        if self.leakage == "global":  # every part has a pool of its own
-            return
-        for parts in (("train", "validation", "evaluation"), ("reference", "evaluation")):
+        for parts in SHARED[self.leakage]:
             _check_sum({f"pairs.{part}": getattr(self.pairs, part) for part in parts})
 
 

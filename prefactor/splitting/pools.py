@@ -22,6 +22,12 @@ def draw_pools(connection: DuckDBPyConnection, prepared: Path, parameters: Split
         _pool_items(connection, prepared, parameters)
 
 
+def item_cuts(parameters: SplitParameters) -> dict[str, str]:
+    """The tables that say how the draws of items were cut, by what begins the names of their pools."""
+    own = {OWN: "own_queue_cut"} if parameters.leakage == "items-within-user" else {}
+    return {"": "common_queue_cut", **own}
+
+
 def _pool_prompts(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
     connection.execute(
         """CREATE TABLE prompt_queue AS

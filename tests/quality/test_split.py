@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from prefactor.errors import InputError
 from prefactor.quality import QualityParameters, validate_split
 from prefactor.quality.validation import load_great_expectations
+from tests.jokes import everyone_judges, make_jokes
 from tests.quality.small import change, set_leakage
 
 DEFAULT = QualityParameters()
@@ -104,10 +105,68 @@ def test_a_user_who_trains_on_an_evaluation_prompt_is_found(prepared: Path, make
     ]
 
 
+@pytest.fixture
+def jokes(tmp_path: Path) -> Path:
+    """Thirty users who judge all pairs of twenty items."""
+    make_jokes(everyone_judges(30, 20)).save(tmp_path / "data" / "prepared" / "jokes")
+    return tmp_path / "data" / "prepared" / "jokes"
+
+
+@pytest.mark.parametrize("leakage", ["items-within-user", "items-global"])
+def test_an_item_that_leaks_is_found(jokes: Path, make_split: Split, tmp_path: Path, leakage: str) -> None:
+    """What the splitter makes passes; then a pair with one text of an evaluation pair is moved into a user's train."""
+    folder = make_split(jokes, leakage)
+    result = validate_split(jokes, folder, tmp_path / "docs", DEFAULT)
+    assert result["success"] and result["observed"]["leakage"] == leakage
+
+    pairs, all_pairs = pd.read_parquet(folder / "pairs.parquet"), pd.read_parquet(jokes / "pairs.parquet")
+    user = pairs.user_id[pairs.role == "seen"].iloc[0]
+    mine = pairs[pairs.user_id == user]
+    text = mine.chosen[mine.part == "evaluation"].iloc[0]
+    trained = set(mine[mine.part == "train"][["chosen", "rejected"]].stack())
+    other = all_pairs[(all_pairs.user_id == user) & ~all_pairs.pair_id.isin(mine.pair_id)]
+    planted = other[(other.chosen == text) & other.rejected.isin(trained)].iloc[[0]]
+    rank = int((mine.part == "train").sum())
+    planted = planted[["pair_id", "user_id", "group_id", "chosen", "rejected"]].assign(
+        role="seen", part="train", rank=rank
+    )
+    change(folder / "pairs.parquet", lambda old: pd.concat([old, planted]))
+    rows = fail(jokes, folder, tmp_path / "docs")
+    assert set(rows) == {"unseen-items"}
+    found = rows["unseen-items"]
+    assert set(found.text_id) == {text} and set(found.part) == {"evaluation"}
+    assert set(found.also_in) == {"train"} and set(found.for_example) == set(planted.pair_id)
+    assert set(found.response) == set(pd.read_parquet(jokes / "texts.parquet").query("text_id == @text").response)
+    leaking = pairs[(pairs.part == "evaluation") & ((pairs.chosen == text) | (pairs.rejected == text))]
+    if leakage == "items-within-user":
+        leaking = leaking[leaking.user_id == user]
+    assert sorted(found.pair_id) == sorted(leaking.pair_id)
+
+
+def test_items_of_a_validation_user_leak_too(jokes: Path, make_split: Split, tmp_path: Path) -> None:
+    """A validation user's validation pairs mirror evaluation; those of a seen user may share items with training."""
+    folder = make_split(jokes, "items-within-user")
+    pairs = pd.read_parquet(folder / "pairs.parquet").query("role == 'validation'")
+    moved = pairs[pairs.part == "reference"].sort_values(["user_id", "rank"]).groupby("user_id").tail(1).iloc[0]
+    rank = int(((pairs.user_id == moved.user_id) & (pairs.part == "validation")).sum())
+
+    def move(old: pd.DataFrame) -> pd.DataFrame:
+        mine = old.pair_id == moved.pair_id
+        return old.assign(part=old.part.mask(mine, "validation"), rank=old["rank"].mask(mine, rank))
+
+    change(folder / "pairs.parquet", move)
+    found = fail(jokes, folder, tmp_path / "docs")["unseen-items"]
+    assert set(found.user_id) == {moved.user_id} and set(found.role) == {"validation"}
+    assert moved.pair_id in set(found.pair_id)
+
+
 @pytest.mark.parametrize(
     ("manifest", "said"),
     [
-        ('{"parameters": {"leakage": "none"}}', "leakage is 'none', must be one of within-user, global, pairs"),
+        (
+            '{"parameters": {"leakage": "none"}}',
+            "leakage is 'none', must be one of within-user, global, items-within-user",
+        ),
         ('{"parameters": null}', "leakage is None"),
         ('{"parameters": {"leakage": [1]}}', r"leakage is \[1\]"),
         ("[]", "must hold a JSON object"),
@@ -178,3 +237,49 @@ def test_leakage_queries_agree_with_their_definition(rows: list[tuple[str, str, 
         assert found("global", "unseen-prompts") == leaks(lambda a, b: a[2] == b[2] != "")
         assert found("global", "unseen-groups") == leaks(lambda a, b: a[1] == b[1])
         assert found("within-user", "unseen-prompts") == leaks(lambda a, b: a[0] == b[0] and a[2] == b[2] != "")
+
+
+COMPARED = st.lists(
+    st.tuples(
+        st.sampled_from(["u0", "u1"]),
+        st.sampled_from(["seen", "validation"]),
+        st.sampled_from(["train", "validation", "evaluation"]),
+        st.permutations(["a", "b", "c", "d", "e", "f"]).map(lambda order: frozenset(order[:2])),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(COMPARED)
+def test_item_queries_agree_with_their_definition(rows: list[tuple[str, str, str, frozenset[str]]]) -> None:
+    """Which texts of held-out pairs are in a pair that is not held out, by comparing all with all."""
+    texts = pd.DataFrame({"text_id": list("abcdef"), "prompt": "", "response": "A joke."}, dtype="str")
+    pairs = pd.DataFrame(
+        [(f"i{n}", user, "g", *sorted(both), role, part) for n, (user, role, part, both) in enumerate(rows)],
+        columns=["pair_id", "user_id", "group_id", "chosen", "rejected", "role", "part"],
+        dtype="str",
+    )
+
+    def own(role: str, part: str) -> bool:
+        return part == "evaluation" or role == part == "validation"
+
+    def leaks(held_out: Callable[[str, str], bool], anyone: bool) -> set[tuple[str, str]]:
+        return {
+            (f"i{n}", text)
+            for n, (user, role, part, both) in enumerate(rows)
+            for other, its_role, where, known in rows
+            for text in both & known
+            if held_out(role, part) and not held_out(its_role, where) and (anyone or user == other)
+        }
+
+    with duckdb.connect() as connection:
+        connection.register("texts", texts)
+        connection.register("split_pairs", pairs)
+
+        def found(leakage: str) -> set[tuple[str, str]]:
+            query = _rules(leakage)["unseen-items"]
+            return set(connection.execute(f"SELECT pair_id, text_id FROM ({query})").fetchall())
+
+        assert found("items-within-user") == leaks(own, anyone=False)
+        assert found("items-global") == leaks(lambda role, part: part == "evaluation", anyone=True)

@@ -6,6 +6,7 @@ from itertools import combinations
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefactor.datasets.jester.parameters import JesterParameters
 from prefactor.datasets.jester.ratings import DECIMALS, Ratings
@@ -76,7 +77,7 @@ class _Names:
         user_id, group = self.users.take(pa.array(user)), self.groups.take(pa.array(pair))
         first, second = self.first.take(pa.array(pair)), self.second.take(pa.array(pair))
         wins = pa.array(difference > 0)
-        chosen, rejected = pa.compute.if_else(wins, first, second), pa.compute.if_else(wins, second, first)
+        chosen, rejected = pc.if_else(wins, first, second), pc.if_else(wins, second, first)
         named = pa.table({"user_id": user_id, "chosen": chosen, "rejected": rejected})
         connection.register("named", named)
         hashed = connection.sql("SELECT content_id(user_id, chosen, rejected) AS pair_id FROM named").to_arrow_table()

@@ -23,7 +23,7 @@ RATINGS = {"user_id": "identifier", "joke_id": "identifier", "rating": "number"}
 JOKES = {"joke_id": "identifier", "text": "text"}
 WANTED = {"identifier": "text or a whole number", "number": "a number", "text": "text"}
 LEAST, MOST = -10.0, 10.0
-DECIMALS = 2  # as 32-bit floats, the ratings 7.82 and 5.82 differ by more than 2
+DECIMALS = 2  # as 32-bit floats, the ratings 9.81 and 7.81 differ by more than 2
 
 
 @dataclass(frozen=True)
