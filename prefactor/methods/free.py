@@ -4,6 +4,7 @@ PReF's fit (Shenfeld et al. 2025) without its start from a singular value decomp
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,14 @@ class FreeWeights(LinearReward):
         observed, weights = self.observed(batch), self.user_weights[batch.users]  # (U,K)
         margin = observed.offset + (weights[observed.segment] * observed.difference).sum(-1)  # (N,) logit
         return -F.logsigmoid(margin).mean() + self.settings.ridge / (2 * len(batch)) * weights.square().sum()
+
+    def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
+        """User weights have their prior in the loss: the optimiser adds none."""
+        shared = [*self.phi.parameters(), *self.head.parameters()]
+        return [
+            {"params": shared, "lr": learning_rate},
+            {"params": [self.user_weights], "lr": learning_rate, "weight_decay": 0.0},
+        ]
 
     @torch.no_grad()
     def adapt(self, reference: PairBatch) -> UserState:
