@@ -1,5 +1,7 @@
 """Sums, means and places within segments: per-user work on flat batches, without a loop over users."""
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -22,3 +24,22 @@ def places(segment: Tensor, size: int) -> tuple[Tensor, Tensor]:
     place = torch.empty_like(segment)
     place[order] = torch.arange(len(segment), device=segment.device) - (count.cumsum(0) - count)[segment[order]]
     return place, count
+
+
+def groups_by_length(segment: Tensor, size: int, most: Callable[[int], int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Segments of similar length side by side; empty ones are left out.
+
+    Yields segment numbers (u,), their rows (u, n) of the flat batch, and a mask (u, n) of the real ones among them.
+    Lengths within a group differ by less than a factor of 2; ``most(n)`` is how many of length n a group may hold.
+    """
+    count = torch.bincount(segment, minlength=size)
+    order = torch.argsort(segment, stable=True)
+    start = count.cumsum(0) - count
+    octave = torch.frexp(count.to(torch.float64)).exponent  # 0 for 0, 1 for 1, 2 for 2..3, 3 for 4..7
+    for value in range(1, int(octave.max()) + 1 if size else 0):
+        members = (octave == value).nonzero().flatten()
+        longest = int(count[members].max()) if len(members) else 0
+        for chosen in members.split(max(most(longest), 1)) if longest else ():
+            place = torch.arange(longest, device=segment.device)
+            real = place < count[chosen].unsqueeze(-1)  # (u,n)
+            yield chosen, order[(start[chosen].unsqueeze(-1) + place).clamp(max=len(order) - 1)], real

@@ -80,6 +80,7 @@ def train(
     known = seen.known()
     if isinstance(model, ClosedForm):
         return _fit(model, seen, held_out, parameters, seed)
+    model.eval().prepare(known, generator(seed, model.name, "start"))
     optimiser = torch.optim.AdamW(
         model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
     )

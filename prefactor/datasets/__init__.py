@@ -35,6 +35,7 @@ class Source:
 
 SOURCES: dict[str, Source] = {
     "files": Source("prefactor.datasets.files", "FilesParameters"),
+    "jester": Source("prefactor.datasets.jester", "JesterParameters"),
     "stylebench": Source("prefactor.datasets.stylebench", "StylebenchParameters"),
 }
 

@@ -1,6 +1,5 @@
 """The source ``files``: anyone's own preferences, as parquet, JSONL or CSV."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 
 from prefactor.datasets.checks import check_rows
 from prefactor.datasets.columns import KINDS, SCORES_LAYOUT, Layout, choose_layout
-from prefactor.datasets.inputs import InputFile, find_inputs
+from prefactor.datasets.inputs import InputFile, combined_sha256, find_inputs
 from prefactor.datasets.pairing import Normalized, from_pairs, from_scores
 from prefactor.datasets.reading import read_header, read_rows
 from prefactor.datasets.rows import EXAMPLES, Rows, examples
@@ -98,7 +97,7 @@ def _provenance(
     return {
         "name": "files",
         "file": rows.source.absolute().name,
-        "sha256": _content(files, rows.source.is_dir()),
+        "sha256": combined_sha256(files) if rows.source.is_dir() else files[0].sha256,
         "rows": len(rows),
         "layout": layout.name,
         "columns": {name: asdict(origin) for name, origin in rows.columns.items()},
@@ -109,10 +108,3 @@ def _provenance(
         "scorers": [],
         "truth": False,
     }
-
-
-def _content(files: tuple[InputFile, ...], folder: bool) -> str:
-    """SHA-256 of the file; of a folder, that of the lines ``sha256  name`` of its files."""
-    if not folder:
-        return files[0].sha256
-    return hashlib.sha256("".join(f"{file.sha256}  {file.path.name}\n" for file in files).encode()).hexdigest()

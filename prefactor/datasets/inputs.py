@@ -3,7 +3,7 @@
 import codecs
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,11 @@ def find_inputs(path: Path) -> tuple[InputFile, ...]:
             several = ", ".join(sorted(formats))
             raise InputError(f"{path} holds files of several formats ({several}): leave one format in it")
     return tuple(_examine(item) for item in paths)
+
+
+def combined_sha256(files: Sequence[InputFile]) -> str:
+    """SHA-256 of the lines ``sha256  name`` of several files."""
+    return hashlib.sha256("".join(f"{file.sha256}  {file.path.name}\n" for file in files).encode()).hexdigest()
 
 
 @contextmanager

@@ -4,23 +4,27 @@ from prefactor.methods.base import RewardModel
 from prefactor.methods.bt import BT
 from prefactor.methods.bt_lr import BTLR
 from prefactor.methods.eb import EB
-from prefactor.methods.free import FreeWeights
 from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.longer_text import LongerText
 from prefactor.methods.lore import LoRe
 from prefactor.methods.lr import LR
+from prefactor.methods.pal import PAL
+from prefactor.methods.pref import PReF
 from prefactor.methods.surface import Surface
+from prefactor.methods.vpl import VPL
 from prefactor.methods.vrf import VRF
 
 METHODS: dict[str, type[RewardModel]] = {
     "bt": BT,
     "bt_lr": BTLR,
     "eb": EB,
-    "free": FreeWeights,
     "item_mean": ItemMean,
     "longer_text": LongerText,
     "lore": LoRe,
     "lr": LR,
+    "pal": PAL,
+    "pref": PReF,
     "surface": Surface,
+    "vpl": VPL,
     "vrf": VRF,
 }

@@ -107,6 +107,9 @@ class RewardModel(nn.Module, ABC):
     def standardise(self, responses: Responses) -> None:
         """Set the constants of the input's scale from the training responses, before any training."""
 
+    def prepare(self, known: PairBatch, generator: torch.Generator) -> None:
+        """Set a start that the training pairs of all seen users suggest: once, before the first step, without noise."""
+
     def finish(self, reference: PairBatch) -> None:
         """Keep population-level quantities of the seen users, after training."""
 

@@ -98,5 +98,5 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
         if isinstance(layer, nn.Linear):
             bound = layer.in_features**-0.5
             with torch.no_grad():
-                for tensor in (layer.weight, layer.bias):
+                for tensor in layer.parameters():
                     tensor.uniform_(-bound, bound, generator=generator)

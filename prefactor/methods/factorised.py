@@ -1,17 +1,18 @@
-"""Factorised rewards r_u = w_u . phi(h) (VRF Eq. 3): what BT, LoRe and VRF share."""
+"""Factorised rewards r_u = w_u . phi(h) (VRF Eq. 3): user weights times basis rewards shared by all users."""
 
 from abc import abstractmethod
 
 import torch
 from torch import Tensor
 
-from prefactor.methods.base import Margin, RewardModel, Shape, UserState
-from prefactor.methods.basis import Basis, BasisParameters, Dropout, Standardise
+from prefactor.methods.base import Margin, Shape, UserState
+from prefactor.methods.basis import Basis, BasisParameters
+from prefactor.methods.standardised import StandardisedReward
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_mean
 
 
-class FactorisedReward(RewardModel):
+class FactorisedReward(StandardisedReward):
     """A reward that is a user weight times shared basis rewards; the subclass says where weights come from.
 
     ``probabilistic`` methods treat the basis as a random choice with probabilities w_u, which gives a reward
@@ -21,22 +22,13 @@ class FactorisedReward(RewardModel):
     probabilistic = False
 
     def __init__(self, basis: BasisParameters, settings: object, shape: Shape, generator: torch.Generator) -> None:
-        super().__init__(settings, shape)
+        super().__init__(basis.standardise, settings, shape)
         self.basis_settings = basis
-        self.scaler = Standardise(shape.width)
         self.phi = Basis(basis, shape.width, generator)
 
     @abstractmethod
     def weights(self, users: UserState) -> Tensor:
         """(U, K) weights of the users' bases."""
-
-    def standardise(self, responses: Responses) -> None:
-        if self.basis_settings.standardise:
-            self.scaler.fit(responses.views[self.view])
-
-    def scaled(self, responses: Responses) -> Tensor:
-        """(T, H) standardised states."""
-        return self.scaler(responses.views[self.view])
 
     def basis(self, responses: Responses) -> Tensor:
         """(T, K) basis rewards in logits."""
@@ -62,16 +54,13 @@ class FactorisedReward(RewardModel):
     def reward(self, users: UserState, responses: Responses, segment: Tensor) -> Tensor:
         return (self.weights(users)[segment] * self.basis(responses)).sum(-1)  # (T,K),(T,K) -> (T,) logit
 
+    def judge(self, users: UserState, segment: Tensor, difference: Tensor) -> Margin:
+        """Margins (N,) of basis differences (N, K), each judged by the user in its ``segment`` (N,)."""
+        return self.margin(self.weights(users)[segment], difference)
+
     def compare(self, users: UserState, pairs: PairBatch) -> Margin:
-        return self.margin(self.weights(users)[pairs.segment], self.basis_differences(pairs))
+        return self.judge(users, pairs.segment, self.basis_differences(pairs))
 
     def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:
         phi = self.basis(responses)  # (T,K)
-        centred = phi - segment_mean(phi, segment, len(users))[segment]
-        return self.margin(self.weights(users)[segment], centred)
-
-    def train_noise(self, generator: torch.Generator) -> None:
-        """Draw all dropout noise of the next steps from ``generator``."""
-        for module in self.modules():
-            if isinstance(module, Dropout):
-                module.generator = generator
+        return self.judge(users, segment, phi - segment_mean(phi, segment, len(users))[segment])

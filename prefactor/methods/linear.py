@@ -1,4 +1,4 @@
-"""Rewards that are linear in features with Gaussian user weights: what LR, BT+LR, EB and free weights share."""
+"""Rewards that are linear in features with Gaussian user weights: what LR, BT+LR and EB share."""
 
 from abc import abstractmethod
 

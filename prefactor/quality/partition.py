@@ -14,8 +14,13 @@ PARTS = {
 MEANINGS = {
     "within-user": "Leakage rule within-user: nobody is evaluated on a prompt that the same user's other pairs have.",
     "global": "Leakage rule global: no prompt or group of evaluation is anywhere in training, reference or validation.",
+    "items-within-user": "Leakage rule items-within-user: nobody is evaluated on a text that the same user's other "
+    "pairs have; those of other users may have it.",
+    "items-global": "Leakage rule items-global: no text of evaluation is anywhere in training, reference, validation.",
     "pairs": "Leakage rule pairs: ONLY pairs are kept apart; evaluation meets prompts and responses of training again.",
 }
+HELD_OUT = "part = 'evaluation'"
+OWN_HELD_OUT = "(part = 'evaluation' OR part = 'validation' AND role = 'validation')"  # which mirrors evaluation
 RESPLIT = "the split does not belong to these tables or was changed after it was written: run stage split again"
 
 PROMPTED = """WITH prompted AS (
@@ -140,11 +145,15 @@ def _role_rules() -> list[Rule]:
 def _leakage_rules(leakage: str) -> list[Rule]:
     if leakage == "pairs":  # only pairs are disjoint, which the uniqueness of pair_id says
         return []
-    rules = [_whole_groups()]
-    if leakage == "within-user":
-        return [*rules, _no_shared_prompt(("user_id", "prompt_id"), "the same user's other pairs")]
-    anyone = "anyone's training, reference or validation pairs"
-    return [*rules, _no_shared_group(anyone), _no_shared_prompt(("prompt_id",), anyone)]
+    own, anyone = "the same user's other pairs", "anyone's training, reference or validation pairs"
+    if leakage == "global":
+        return [_whole_groups(), _no_shared_group(anyone), _no_shared_prompt(("prompt_id",), anyone)]
+    rules = [_whole_groups(), _no_shared_prompt(("user_id", "prompt_id"), own)]
+    if leakage == "items-within-user":
+        rules.append(_no_shared_item(("user_id", "text_id"), OWN_HELD_OUT, own))
+    if leakage == "items-global":
+        rules.append(_no_shared_item(("text_id",), HELD_OUT, anyone))
+    return rules
 
 
 def _whole_groups() -> Rule:
@@ -187,4 +196,24 @@ def _no_shared_prompt(keys: tuple[str, ...], where: str) -> Rule:
         "JOIN texts t ON t.text_id = e.chosen\n"
         "WHERE e.part = 'evaluation'",
         "give pairs with the same prompt the same group, or name a weaker leakage rule for this dataset",
+    )
+
+
+def _no_shared_item(keys: tuple[str, ...], held_out: str, where: str) -> Rule:
+    """``held_out``: SQL condition on the pairs whose texts must be new to the others with the same ``keys``."""
+    columns = ", ".join(keys)
+    return Rule(
+        "unseen-items",
+        f"No text of an evaluation pair, chosen or rejected, is among {where}.",
+        f"""WITH items AS (
+    SELECT pair_id, user_id, group_id, role, part, unnest([chosen, rejected]) AS text_id FROM split_pairs
+), others AS (
+    SELECT {columns}, string_agg(DISTINCT part, ', ' ORDER BY part) AS also_in, min(pair_id) AS for_example
+    FROM items WHERE NOT {held_out} GROUP BY {columns}
+)
+SELECT e.pair_id, e.user_id, e.group_id, e.role, e.part, o.also_in, o.for_example, text_id, t.response
+FROM items e JOIN others o USING ({columns})
+JOIN texts t USING (text_id)
+WHERE {held_out}""",
+        "draw the items that evaluate anew: run stage split again, or name a weaker leakage rule for this dataset",
     )

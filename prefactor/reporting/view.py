@@ -32,6 +32,9 @@ LEAKAGE = {
     "within-user": "no prompt or interaction of a user's evaluation pairs occurs among the same user's other pairs; "
     "other users may have met it",
     "global": "no evaluation prompt occurs anywhere in training, for any user",
+    "items-within-user": "no text of a user's evaluation pairs occurs among the same user's other pairs; other users "
+    "have judged it, and the model was trained on what they said",
+    "items-global": "no text of an evaluation pair occurs anywhere in training, for any user",
     "pairs": "only the pairs are disjoint: the texts of evaluation pairs were met in training. These figures say "
     "less about new texts than those of any other rule",
 }

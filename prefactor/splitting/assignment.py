@@ -7,7 +7,7 @@ from duckdb import DuckDBPyConnection
 from prefactor.errors import InputError
 from prefactor.splitting.layout import Layout, layouts, role_slices
 from prefactor.splitting.parameters import SplitParameters
-from prefactor.splitting.queues import cut
+from prefactor.splitting.queues import cut, slice_of
 
 EXAMPLES = 5
 
@@ -43,9 +43,8 @@ def assign_roles(connection: DuckDBPyConnection, parameters: SplitParameters) ->
     filled = connection.execute("SELECT filled FROM role_cut").fetchone()
     if filled is None or not filled[0]:
         _refuse_roles(connection, parameters)
-    cases = " ".join(f"WHEN before >= start_{i.name} AND before < stop_{i.name} THEN '{i.name}'" for i in slices)
     connection.execute(
-        f"""CREATE TABLE roles AS SELECT user, user_id, CASE {cases} END AS role
+        f"""CREATE TABLE roles AS SELECT user, user_id, {slice_of(slices)} AS role
         FROM user_queue CROSS JOIN role_cut WHERE role IS NOT NULL"""
     )
 
@@ -90,8 +89,8 @@ def _stretches(planned: Sequence[Layout]) -> str:
 
 def _refuse_too_few(connection: DuckDBPyConnection) -> None:
     rows = connection.execute(
-        f"""SELECT user_id, coalesce(sum(size), 0), count(unit), count(*) OVER ()
-        FROM users ANTI JOIN fit USING (user) LEFT JOIN units USING (user)
+        f"""SELECT user_id, count(pair), count(DISTINCT unit), count(*) OVER ()
+        FROM users ANTI JOIN fit USING (user) LEFT JOIN members USING (user)
         GROUP BY user_id ORDER BY user_id LIMIT {EXAMPLES}"""
     ).fetchall()
     if rows:

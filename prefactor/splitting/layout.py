@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefactor.splitting.parameters import SplitParameters
+from prefactor.splitting.parameters import Leakage, SplitParameters
 from prefactor.splitting.queues import Slice
 
 ROLES = ("seen", "validation", "unseen")
 PARTS = ("train", "validation", "evaluation", "reference")
 POOL_OF_PART = {"train": "train", "reference": "train", "validation": "validation", "evaluation": "evaluation"}
-EVERYTHING = "all"  # the one pool of the rules that have no prompt pools
+EVERYTHING = "all"  # the one pool of the rules that have no pools
+ITEM_RULES = ("items-within-user", "items-global")
+POOL_RULES = ("global", *ITEM_RULES)
+OWN = "own_"  # begins the names of the pools of a user's own draw of items
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,33 @@ def role_slices(parameters: SplitParameters) -> list[Slice]:
 
 
 def pool_slices(parameters: SplitParameters) -> list[Slice]:
-    """The prompt pools as slices of the queue of all units."""
+    """The pools as slices of the queue of all units or items.
+
+    Within users one pool trains and validates: only evaluation needs items that are new to the user.
+    """
     pools = parameters.pools
+    if parameters.leakage == "items-within-user":
+        return [Slice("train", pools.train + pools.validation), Slice("evaluation", pools.evaluation)]
     return [Slice("train", pools.train), Slice("validation", pools.validation), Slice("evaluation", pools.evaluation)]
 
 
+def pool_of(leakage: Leakage, role: str, part: str) -> str:
+    """The pool that a part's pairs come from."""
+    if leakage not in POOL_RULES:
+        return EVERYTHING
+    if leakage != "items-within-user":
+        return POOL_OF_PART[part]
+    if role == "seen":
+        return OWN + ("evaluation" if part == "evaluation" else "train")
+    return "train" if part == "reference" else "evaluation"
+
+
 def _of_role(role: str, parameters: SplitParameters) -> list[Layout]:
-    slices = _slices(role, parameters)
-    if parameters.leakage != "global":
-        return [Layout(role, EVERYTHING, tuple(slices))]
-    return [Layout(role, POOL_OF_PART[item.name], (item,)) for item in slices]
+    """One layout per pool, with the parts that share it."""
+    pools: dict[str, list[Slice]] = {}
+    for item in _slices(role, parameters):
+        pools.setdefault(pool_of(parameters.leakage, role, item.name), []).append(item)
+    return [Layout(role, pool, tuple(slices)) for pool, slices in pools.items()]
 
 
 def _slices(role: str, parameters: SplitParameters) -> Sequence[Slice]:

@@ -15,6 +15,8 @@ UNITS = {
     "within-user": "a user's pairs connected by a group or a prompt",
     "global": "all users' pairs connected by a group or a prompt",
     "pairs": "the single pair",
+    "items-within-user": "a user's pairs connected by a group or a prompt",
+    "items-global": "a user's pairs connected by a group or a prompt",
 }
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Share = int | float
-Leakage = Literal["within-user", "global", "pairs"]
+Leakage = Literal["within-user", "global", "pairs", "items-within-user", "items-global"]
 ROUNDING = 1e-9
 
 

@@ -65,6 +65,12 @@ def cut(connection: DuckDBPyConnection, units: str, slices: Sequence[Slice], int
     )
 
 
+def slice_of(slices: Sequence[Slice]) -> str:
+    """SQL: the slice that a unit with ``before`` lies in, null for none; for units joined with what ``cut`` wrote."""
+    cases = " ".join(f"WHEN before >= start_{i.name} AND before < stop_{i.name} THEN '{i.name}'" for i in slices)
+    return f"CASE {cases} END"
+
+
 def filling_order(slices: Sequence[Slice]) -> list[Slice]:
     """Counts that are needed in full first, then other counts, then fractions, needed ones first."""
     return sorted(slices, key=lambda item: (not item.is_count, not item.needed, item.is_count and not item.in_full))

@@ -16,6 +16,7 @@ from prefactor.splitting import units
 from prefactor.splitting.assignment import assign_roles, cut_queues, place_pairs
 from prefactor.splitting.manifest import describe
 from prefactor.splitting.parameters import SplitParameters
+from prefactor.splitting.pools import draw_pools
 from prefactor.splitting.units import PAIR_COLUMNS
 
 REQUIRED = {"pairs": PAIR_COLUMNS, "texts": ("text_id", "prompt"), "users": ("user_id",)}
@@ -50,6 +51,7 @@ def _run(connection: DuckDBPyConnection, prepared: Path, out: Path, parameters: 
     steps = (
         ("read pairs", lambda: units.load_pairs(connection, prepared, parameters.leakage)),
         ("connect units", lambda: units.connect_units(connection, parameters.leakage)),
+        ("draw pools", lambda: draw_pools(connection, prepared, parameters)),
         ("order units", lambda: units.queue_units(connection, parameters)),
         ("cut queues", lambda: cut_queues(connection, parameters)),
         ("assign users", lambda: assign_roles(connection, parameters)),

@@ -9,9 +9,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from prefactor.errors import InputError
-from prefactor.splitting.layout import EVERYTHING, pool_slices
+from prefactor.splitting.layout import EVERYTHING, POOL_RULES
 from prefactor.splitting.parameters import Leakage, SplitParameters
-from prefactor.splitting.queues import cut
 
 PAIR_COLUMNS = ("pair_id", "user_id", "group_id", "chosen", "rejected")
 
@@ -65,7 +64,7 @@ def connect_units(connection: DuckDBPyConnection, leakage: Leakage) -> None:
     """
     if leakage == "pairs":
         return
-    _link(connection, scope="user" if leakage == "within-user" else "0")
+    _link(connection, scope="0" if leakage == "global" else "user")
     connection.execute("CREATE TABLE labels AS SELECT DISTINCT unit, unit AS label FROM links")
     while _propagate(connection):
         pass
@@ -77,10 +76,12 @@ def connect_units(connection: DuckDBPyConnection, leakage: Leakage) -> None:
 
 
 def queue_units(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
-    """Write ``units``: user, unit, pool, size in pairs, and its place in the queue of (user, pool)."""
+    """Write ``units``: user, unit, pool, size in pairs, and its place in the queue of (user, pool).
+
+    A unit has a row for each of its pools: one of the draw for all users, and one of the user's own.
+    """
     pool, joined = f"'{EVERYTHING}'", ""
-    if parameters.leakage == "global":
-        _assign_pools(connection, parameters)
+    if parameters.leakage in POOL_RULES:
         pool, joined = "pool", "JOIN pooled USING (unit)"
     connection.execute(
         f"""CREATE TABLE units AS
@@ -138,33 +139,3 @@ def _propagate(connection: DuckDBPyConnection) -> bool:
     ).fetchone()
     connection.execute("DROP TABLE labels; ALTER TABLE relabelled RENAME TO labels")
     return changed is not None and changed[0] > 0
-
-
-def _assign_pools(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
-    """Write ``pooled`` (unit, pool); units of no pool (fractions below 1 in sum) are left out."""
-    connection.execute(
-        """CREATE TABLE prompt_queue AS
-        WITH sized AS (SELECT unit, count(*) AS size FROM members GROUP BY unit)
-        SELECT 0 AS queue, unit, size, row_number() OVER line AS number, sum(size) OVER line - size AS before
-        FROM sized WINDOW line AS (ORDER BY draw('pool', unit), unit ROWS UNBOUNDED PRECEDING)"""
-    )
-    slices = pool_slices(parameters)
-    _check_pools(connection, max(float(item.share) for item in slices), len(slices))
-    cut(connection, "prompt_queue", slices, "pool_cut")
-    cases = " ".join(f"WHEN before >= start_{i.name} AND before < stop_{i.name} THEN '{i.name}'" for i in slices)
-    connection.execute(
-        f"""CREATE TABLE pooled AS SELECT unit, CASE {cases} END AS pool
-        FROM prompt_queue CROSS JOIN pool_cut WHERE pool IS NOT NULL"""
-    )
-
-
-def _check_pools(connection: DuckDBPyConnection, largest_pool: float, pools: int) -> None:
-    query = "SELECT count(*), max(size), sum(size) FROM prompt_queue"
-    units, largest, total = connection.execute(query).fetchone() or (0, 0, 0)
-    if units >= pools and largest <= largest_pool * total:
-        return
-    raise InputError(
-        f"split.leakage: global: {largest} of {total} pairs hang together through shared groups or prompts "
-        f"({units} unit(s) in all), so that no cut into prompt pools fits: use leakage within-user, or give the pairs "
-        "groups and prompts that fewer users share"
-    )

@@ -11,33 +11,41 @@ from prefactor.methods import METHODS
 from prefactor.methods.base import ClosedForm, RewardModel, Shape, UserState
 from prefactor.methods.basis import Basis
 from prefactor.methods.item_mean import ItemMean
+from prefactor.methods.pal import PAL
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
+from prefactor.methods.vpl import VPL
 from prefactor.parameters import build
 from prefactor.preferences import PairBatch, Responses
 from tests.worlds import WIDTH, make_pairs, without_users
 
-SMALL = {
+# Small parameters of every method, in each form that computes something else: `method` or `method/form`.
+SMALL: dict[str, dict[str, object]] = {
     "bt": {"basis": {"form": "mlp", "bases": 1}},
     "bt_lr": {"common": {"basis": {"form": "mlp", "bases": 1}}, "ridge": 2.0},
-    "eb": {"first": {"basis": {"form": "mlp", "bases": 5}}, "population": {"iterations": 4}},
-    "free": {"basis": {"form": "mlp", "bases": 5}, "ridge": 0.5},
+    "eb": {"first": {"basis": {"form": "mlp", "bases": 5}, "common": True}, "population": {"iterations": 4}},
+    "eb/states": {"space": "states", "population": {"iterations": 4, "mean_learnt": True}},
     "item_mean": {},
     "longer_text": {},
     "lore": {"basis": {"form": "linear", "bases": 5}, "adaptation": {"steps": 20, "shrinkage": 1.0}},
+    "pal": {"projection": {"form": "mlp", "bases": 4}, "prototypes": 5, "adaptation": {"steps": 20}},
+    "pal/angle": {"projection": {"form": "linear", "bases": 4}, "prototypes": 5, "form": "angle"},
+    "pref": {"basis": {"form": "mlp", "bases": 4}},
+    "pref/common": {"basis": {"form": "linear", "bases": 4}, "common": True},
+    "vpl": {"latent": 6, "encoder_width": 7, "reward_width": 5},
     "lr": {"ridge": 2.0},
     "surface": {"basis": {"form": "linear", "bases": 1}},
     "vrf": {"basis": {"form": "mlp", "bases": 5}, "latent": 6, "unit_prior": True},
 }
-OTHER_FORMS = {  # of a method whose parameters change what a user's state holds
-    "eb on states": ("eb", {"space": "states", "population": {"iterations": 4, "mean_learnt": True}}),
-}
 
 
-def make_model(name: str, seed: int = 0) -> RewardModel:
+def last_bias(module: torch.nn.Module) -> torch.Tensor:
+    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)][-1].bias
+
+
+def make_model(name: str, seed: int = 0, **changes: object) -> RewardModel:
     """A model before training; one that starts from a first step has an untrained one."""
-    method, parameters = OTHER_FORMS.get(name) or (name, SMALL[name])
-    kind = METHODS[method]
-    settings = build(kind.Parameters, parameters, "test")
+    kind = METHODS[name.partition("/")[0]]
+    settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
     model = kind(settings, Shape(WIDTH, 8, texts=60), torch.Generator().manual_seed(seed))
     responses = make_pairs(1, 1).responses
     model.standardise(responses)
@@ -48,7 +56,7 @@ def make_model(name: str, seed: int = 0) -> RewardModel:
     return model
 
 
-@pytest.fixture(params=[*sorted(METHODS), *OTHER_FORMS])
+@pytest.fixture(params=sorted(SMALL))
 def unfitted(request: pytest.FixtureRequest) -> RewardModel:
     return make_model(request.param).eval()
 
@@ -61,19 +69,35 @@ def model(unfitted: RewardModel) -> RewardModel:
     return unfitted
 
 
+@torch.no_grad()
 def shifted(model: RewardModel, pairs: PairBatch) -> PairBatch:
-    """Add constants where only differences may matter: to phi's outputs, or the scores, or a linear model's input."""
-    bases = [module for module in model.modules() if isinstance(module, Basis)]
-    with torch.no_grad():
+    """Add constants where only differences may matter: to phi's outputs, to scores, or to a linear model's input."""
+    if isinstance(model, VPL):
+        last_bias(model.head).add_(3.0)
+    elif isinstance(model, PAL) and model.settings.form == "angle":
+        model.prototypes.mul_(3.0)  # directions stay; rewards move by 0
+    elif isinstance(model, PAL):  # f and all prototypes move together: distances stay
+        move = torch.linspace(-1, 2, model.prototypes.shape[1])
+        last_bias(model.phi).add_(move)
+        model.prototypes.add_(move)
+    elif isinstance(model, ItemMean):
+        model.scores += 3.0
+    elif bases := [module for module in model.modules() if isinstance(module, Basis)]:
         for basis in bases:
-            bias = list(basis.layers.modules())[-1].bias
-            bias += torch.linspace(-3, 5, len(bias))
-        if isinstance(model, ItemMean):
-            model.scores += 3.0
-    if bases or not model.view:
-        return pairs
-    views = {name: view + torch.linspace(-3, 5, view.shape[1]) for name, view in pairs.responses.views.items()}
-    return replace(pairs, responses=Responses(views, pairs.responses.text))
+            last_bias(basis).add_(torch.linspace(-3, 5, len(last_bias(basis))))
+    elif model.view:
+        views = {name: view + torch.linspace(-3, 5, view.shape[1]) for name, view in pairs.responses.views.items()}
+        return replace(pairs, responses=Responses(views, pairs.responses.text))
+    return pairs
+
+
+def constants(model: RewardModel) -> set[str]:
+    """Names of the parameters that only move all rewards of a user by a constant, and so have no gradient."""
+    if isinstance(model, PAL):
+        return set()
+    if isinstance(model, VPL):
+        return {"head.last.bias"}
+    return {f"{part}.layers{layer}.bias" for part in ("phi", "head") for layer in ("", ".2")}
 
 
 def order_free(users: UserState) -> dict[str, torch.Tensor]:
@@ -82,7 +106,7 @@ def order_free(users: UserState) -> dict[str, torch.Tensor]:
 
 
 def test_every_method_has_small_parameters_here() -> None:
-    assert set(SMALL) == set(METHODS)
+    assert {name.partition("/")[0] for name in SMALL} == set(METHODS)
 
 
 def test_compare_is_the_difference_of_rewards(model: RewardModel) -> None:
@@ -137,6 +161,14 @@ def test_adding_a_constant_changes_no_output(model: RewardModel) -> None:
         torch.testing.assert_close(new.variance, old.variance, atol=1e-4, rtol=1e-4)
 
 
+def test_a_constant_added_to_all_rewards_changes_no_user(model: RewardModel) -> None:
+    pairs = make_pairs(4, 6)
+    before = order_free(model.adapt(pairs))
+    after = order_free(model.adapt(shifted(model, pairs)))
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
+
+
 def test_rewards_against_the_mean_sum_to_zero_and_differ_like_margins(model: RewardModel) -> None:
     pairs = make_pairs(1, 5)
     users = model.adapt(pairs)
@@ -180,16 +212,21 @@ def test_every_parameter_learns(unfitted: RewardModel) -> None:
         model.train()
         model.loss(batch, torch.Generator().manual_seed(0)).backward()
         optimiser.step()
-    # A constant in phi changes no loss, so the last bias has no gradient; all else must move.
-    unmoved = {name for name, value in model.named_parameters() if torch.allclose(value, before[name], atol=1e-9)}
+    unmoved = {name for name, value in model.named_parameters() if torch.allclose(value, before[name], 0, 1e-9)}
     frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
-    last_biases = {f"{part}.layers{layer}.bias" for part in ("phi", "head") for layer in ("", ".2")}
-    assert frozen <= unmoved <= last_biases | frozen
+    assert frozen <= unmoved <= constants(model) | frozen
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in [*METHODS, *OTHER_FORMS] if isinstance(make_model(name), ClosedForm)]
-)
+def test_the_answer_is_the_same_without_any_gradient(model: RewardModel) -> None:
+    """A server runs in inference mode, where nothing can be differentiated."""
+    pairs = make_pairs(3, 4)
+    plain = model.compare(model.adapt(pairs), pairs)
+    with torch.inference_mode():
+        served = model.compare(model.adapt(pairs), pairs)
+    assert torch.equal(served.mean, plain.mean)
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if isinstance(make_model(name), ClosedForm)])
 def test_a_closed_form_has_no_steps_and_a_fit_repeats_itself(name: str) -> None:
     model, pairs = make_model(name).eval(), make_pairs(8, 6, seen=True)
     with pytest.raises(TypeError, match="has no loss to take steps on: call fit"):

@@ -20,7 +20,7 @@ SPACES = ("states", "basis")
 def make_eb(space: str, users: int = 30, **population: object) -> EB:
     values = {
         "space": space,
-        "first": {"basis": {"form": "linear", "bases": 4, "dropout": 0.2}},
+        "first": {"basis": {"form": "linear", "bases": 4, "dropout": 0.2}, "common": True},
         "population": population,
     }
     model = EB(build(EBParameters, values, "test"), Shape(WIDTH, users), torch.Generator().manual_seed(0))
@@ -87,7 +87,7 @@ def test_other_users_teach_what_a_few_pairs_cannot() -> None:
 def test_the_first_steps_own_user_weights_do_not_matter() -> None:
     model, other = make_eb("basis"), make_eb("basis")
     with torch.no_grad():
-        other.first.user_weights.fill_(9.0)
+        other.first.user_weight.fill_(9.0)
     pairs = make_pairs(30, 12, seen=True)
     for one in (model, other):
         with torch.no_grad():

@@ -1,0 +1,152 @@
+"""PReF: rewards factorised with unconstrained user weights (Shenfeld et al. 2025)."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from prefactor.methods.base import Margin, Shape, UserState
+from prefactor.methods.basis import BasisParameters
+from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.logistic import Observed, WeightPosterior, fit_weights, likelihood_expansion
+from prefactor.methods.preference_matrix import leading_directions, project_onto_states
+from prefactor.preferences import PairBatch
+
+PAIRS_PER_CHUNK = 16_384  # bounds the (N, K, K) covariances
+
+
+@dataclass(frozen=True)
+class PReFParameters:
+    """The factorisation, its start and its prior.
+
+    shrinkage    precision c of the prior lambda_u ~ N(0, I / c): the L2 penalty c/2 ||lambda_u||^2 beside the log
+                 likelihood, of seen users in training and of a new user's fit alike
+    svd_start    phi starts from the singular value decomposition of the preference matrix, lambda from its fit to it;
+                 False starts both at random
+    common       adds a reward b(h) that all users share, with weight 1 and no prior, so that lambda_u is only what is
+                 personal; ours
+    refit_seen   a seen user is fitted on their known pairs like a new one, instead of keeping the trained lambda_u
+    """
+
+    basis: BasisParameters = field(default_factory=BasisParameters)
+    shrinkage: float = 1.0
+    svd_start: bool = True
+    common: bool = False
+    refit_seen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.shrinkage <= 0:
+            raise ValueError(f"shrinkage must be positive, or a user without pairs has no fit, got {self.shrinkage}")
+
+
+class PReF(FactorisedReward):
+    """r_u = lambda_u . phi(h), lambda_u in R^K; a new user's by logistic regression, whose posterior is a Gaussian.
+
+    phi has K outputs, and b(h) as one more where there is a common reward.
+    """
+
+    name = "pref"
+    Parameters = PReFParameters
+    settings: PReFParameters
+
+    def __init__(self, settings: PReFParameters, shape: Shape, generator: torch.Generator) -> None:
+        self.personal = settings.basis.bases  # K
+        basis = replace(settings.basis, bases=self.personal + settings.common)
+        super().__init__(basis, settings, shape, generator)
+        self.user_weight = nn.Parameter(0.1 * torch.randn(shape.seen_users, self.personal, generator=generator))
+
+    def prepare(self, known: PairBatch, generator: torch.Generator) -> None:
+        """Start phi at the leading directions of the preference matrix, and lambda at its fit given phi."""
+        if not self.settings.svd_start:
+            return
+        known = known.compact()
+        directions = leading_directions(known, self.personal, self.settings.common, generator)  # (T,K) or (T,K+1)
+        project_onto_states(self.phi, self.scaled(known.responses), directions)
+        with torch.no_grad():
+            # Added to the small random start, or a direction that the matrix lacks would have no gradient, nor lambda.
+            self.user_weight[known.users] += self.fit(self.observe(known)).mean
+
+    def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
+        """Negative log posterior of phi and lambda in nats per pair, reference pairs included.
+
+        (sum over pairs of -log sigmoid(margin) + c/2 sum over users of ||lambda_u||^2) / pairs.
+        """
+        self.train_noise(generator)
+        weight = self.user_weight[batch.users]  # (U,K)
+        margin = self.margin(self.with_common(weight)[batch.segment], self.basis_differences(batch)).mean
+        penalty = 0.5 * self.settings.shrinkage * weight.square().sum()
+        return (penalty - F.logsigmoid(margin).sum()) / len(batch)
+
+    @torch.no_grad()
+    def adapt(self, reference: PairBatch) -> UserState:
+        """Seen users keep their trained lambda_u; a new user's is the mode of the posterior.
+
+        State: ``weight`` (U, K), and ``covariance`` (U, K, K), the inverse Hessian at the weight.
+        """
+        observed = self.observe(reference.compact())
+        posterior = self.fit(observed)
+        seen = reference.users >= 0
+        if seen.any() and not self.settings.refit_seen:
+            trained = self.user_weight[reference.users.clamp(min=0)]
+            weight = torch.where(seen.unsqueeze(-1), trained, posterior.mean)
+            posterior = WeightPosterior(weight, self.prior_precision + likelihood_expansion(observed, weight)[1])
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(posterior.precision))
+        return UserState({"weight": posterior.mean, "covariance": covariance})
+
+    def observe(self, pairs: PairBatch) -> Observed:
+        """The pairs' dphi (N, K), with the common reward's difference as the offset."""
+        difference = self.basis_differences(pairs)
+        offset = difference[:, self.personal :].sum(-1)  # (N,), 0 without a common reward
+        return Observed(difference[:, : self.personal], offset, pairs.segment, pairs.n_users)
+
+    def fit(self, observed: Observed) -> WeightPosterior:
+        """MAP lambda_u and Hessian of all users at once."""
+        return fit_weights(
+            observed, self.prior_precision.new_zeros(observed.users, self.personal), self.prior_precision
+        )
+
+    @property
+    def prior_precision(self) -> Tensor:
+        """(K, K) c I."""
+        weight = self.user_weight
+        return self.settings.shrinkage * torch.eye(self.personal, dtype=weight.dtype, device=weight.device)
+
+    def with_common(self, weight: Tensor) -> Tensor:
+        """(U, K) to (U, K) or, with weight 1 for b(h), (U, K + 1)."""
+        return F.pad(weight, (0, int(self.settings.common)), value=1.0)
+
+    def weights(self, users: UserState) -> Tensor:
+        return self.with_common(users["weight"])
+
+    def judge(self, users: UserState, segment: Tensor, difference: Tensor) -> Margin:
+        """The mean margin, with variance dphi' covariance_u dphi: what is not known of lambda_u."""
+        mean = super().judge(users, segment, difference).mean
+        variance = torch.empty_like(mean)
+        for rows in torch.arange(len(segment), device=segment.device).split(PAIRS_PER_CHUNK):
+            delta = difference[rows, : self.personal].unsqueeze(-2)  # (n,1,K)
+            variance[rows] = (delta @ users["covariance"][segment[rows]] @ delta.mT).flatten()  # (n,1,K)@(n,K,K)
+        return Margin(mean, variance)
+
+    @torch.no_grad()
+    def next_question(self, users: UserState, candidates: PairBatch) -> Tensor:
+        """(U,) row in ``candidates`` of the pair to ask each user about: the largest variance, the first of equals.
+
+        A user's candidates are those of their segment; -1 for a user without any.
+        """
+        variance = self.compare(users, candidates).variance  # (N,)
+        largest = variance.new_full((len(users),), -torch.inf)
+        largest = largest.scatter_reduce(0, candidates.segment, variance, "amax")
+        row = torch.arange(len(candidates), device=variance.device)
+        tied = torch.where(variance == largest[candidates.segment], row, len(candidates))
+        first = torch.full((len(users),), len(candidates), device=variance.device)
+        first = first.scatter_reduce(0, candidates.segment, tied, "amin")
+        return torch.where(first < len(candidates), first, -1)
+
+    def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
+        """lambda has its own penalty in the loss, so the optimiser adds none."""
+        return [
+            {"params": list(self.phi.parameters()), "lr": learning_rate},
+            {"params": [self.user_weight], "lr": learning_rate, "weight_decay": 0.0},
+        ]

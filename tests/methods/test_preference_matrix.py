@@ -1,0 +1,82 @@
+"""The start of PReF's basis: against a dense decomposition, and the projection onto states."""
+
+import pytest
+import torch
+
+from prefactor.methods.basis import Basis, BasisParameters
+from prefactor.methods.preference_matrix import leading_directions, project_onto_states
+from prefactor.preferences import PairBatch
+from tests.worlds import WIDTH, make_pairs
+
+
+def dense(known: PairBatch) -> torch.Tensor:
+    """Y (U, T), pair by pair."""
+    matrix = torch.zeros(known.n_users, len(known.responses))
+    for user, plus, minus in zip(known.segment, known.chosen, known.rejected, strict=True):
+        matrix[user, plus] += 1
+        matrix[user, minus] -= 1
+    return matrix
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_directions_are_those_of_the_dense_decomposition(common: bool) -> None:
+    known = make_pairs(200, 30, seen=True)
+    matrix = dense(known)
+    average = matrix.mean(0)
+    if common:
+        matrix = matrix - average
+    _, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    found = leading_directions(known, 4, common, torch.Generator().manual_seed(0))
+    if common:
+        torch.testing.assert_close(found[:, 4], average, atol=1e-6, rtol=1e-5)
+    found = found[:, :4]
+    # Orthogonal columns of length sqrt(sigma_k) that carry as much of Y as the true ones. The first two are the true
+    # ones; later ones mix where singular values lie close.
+    torch.testing.assert_close(found.T @ found, torch.diag(values[:4]), atol=0.02 * float(values[0]), rtol=0)
+    carried = matrix @ torch.nn.functional.normalize(found, dim=0)
+    torch.testing.assert_close(carried.norm(dim=0), values[:4], atol=0, rtol=0.01)
+    alignment = torch.nn.functional.cosine_similarity(found[:, :2], right[:2].T, dim=0).abs()
+    assert alignment.min() > 0.999
+
+
+def test_more_directions_than_users_are_zero_beyond_the_rank() -> None:
+    found = leading_directions(make_pairs(3, 9, seen=True), 5, False, torch.Generator().manual_seed(0))
+    assert found.shape == (60, 5)
+    assert found[:, 3:].abs().max() < 1e-2 < found[:, :3].abs().amax(0).min()
+
+
+def test_the_same_generator_gives_the_same_directions() -> None:
+    known = make_pairs(50, 9, seen=True)
+    first, again = (leading_directions(known, 3, False, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_a_linear_target_is_found_by_a_linear_basis() -> None:
+    """At little noise the ridge keeps directions and shrinks all of them alike."""
+    states = torch.randn(2000, WIDTH, generator=torch.Generator().manual_seed(0))
+    target = states @ torch.randn(WIDTH, 2, generator=torch.Generator().manual_seed(1))
+    basis = Basis(BasisParameters("linear", 2), WIDTH, torch.Generator().manual_seed(2))
+    project_onto_states(basis, states, target)
+    found = basis(states).detach()
+    for column in range(2):
+        assert float(torch.corrcoef(torch.stack([found[:, column], target[:, column]]))[0, 1]) > 0.999
+    assert float((found - found.mean(0)).square().mean()) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_curved_target_is_found_by_a_network() -> None:
+    width = 40  # the network's hidden layer is a quarter
+    states = torch.randn(2000, width, generator=torch.Generator().manual_seed(0))
+    target = states[:, :1].abs()
+    correlation = {}
+    for form in ("linear", "mlp"):
+        basis = Basis(BasisParameters(form, 1), width, torch.Generator().manual_seed(2))
+        project_onto_states(basis, states, target)
+        found = basis(states).detach().flatten()
+        correlation[form] = float(torch.corrcoef(torch.stack([found, target.flatten()]))[0, 1])
+    assert correlation["mlp"] > 0.8 > 0.3 > correlation["linear"]
+
+
+def test_zero_directions_leave_finite_weights() -> None:
+    basis = Basis(BasisParameters("linear", 2), WIDTH, torch.Generator().manual_seed(2))
+    project_onto_states(basis, torch.randn(50, WIDTH), torch.zeros(50, 2))
+    assert all(parameter.isfinite().all() for parameter in basis.parameters())
