@@ -1,4 +1,4 @@
-"""Sums and means over segments: per-user reductions of flat batches, without a loop over users."""
+"""Sums, means and places within segments: per-user work on flat batches, without a loop over users."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,6 +15,15 @@ def segment_mean(values: Tensor, segment: Tensor, size: int) -> Tensor:
     """Mean of rows by segment, 0 for an empty one: (N, ...) and (N,) -> (size, ...)."""
     count = torch.bincount(segment, minlength=size).clamp(min=1).to(values.dtype)
     return segment_sum(values, segment, size) / count.view(-1, *[1] * (values.dim() - 1))
+
+
+def places(segment: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Each row's place within its segment (N,), in order of appearance, and the segments' lengths (size,)."""
+    count = torch.bincount(segment, minlength=size)
+    order = torch.argsort(segment, stable=True)
+    place = torch.empty_like(segment)
+    place[order] = torch.arange(len(segment), device=segment.device) - (count.cumsum(0) - count)[segment[order]]
+    return place, count
 
 
 def groups_by_length(segment: Tensor, size: int, most: Callable[[int], int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefactor.segments import groups_by_length, segment_mean, segment_sum
+from prefactor.segments import groups_by_length, places, segment_mean, segment_sum
 
 
 @given(st.lists(st.integers(0, 20), min_size=0, max_size=12), st.integers(1, 500), st.integers(0, 100))
@@ -29,3 +29,10 @@ def test_sums_and_means_as_by_a_loop() -> None:
         mine = values[segment == user]
         torch.testing.assert_close(segment_sum(values, segment, 6)[user], mine.sum(0))
         torch.testing.assert_close(segment_mean(values, segment, 6)[user], mine.sum(0) / max(len(mine), 1))
+
+
+def test_places_number_each_segments_rows_in_order_of_appearance() -> None:
+    place, count = places(torch.tensor([2, 0, 2, 2, 0]), 4)
+    assert place.tolist() == [0, 0, 1, 2, 1] and count.tolist() == [2, 0, 3, 0]
+    place, count = places(torch.empty(0, dtype=torch.long), 2)
+    assert place.tolist() == [] and count.tolist() == [0, 0]

@@ -4,7 +4,6 @@ from prefactor.methods.base import RewardModel
 from prefactor.methods.bt import BT
 from prefactor.methods.bt_lr import BTLR
 from prefactor.methods.eb import EB
-from prefactor.methods.free import FreeWeights
 from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.longer_text import LongerText
 from prefactor.methods.lore import LoRe
@@ -19,7 +18,6 @@ METHODS: dict[str, type[RewardModel]] = {
     "bt": BT,
     "bt_lr": BTLR,
     "eb": EB,
-    "free": FreeWeights,
     "item_mean": ItemMean,
     "longer_text": LongerText,
     "lore": LoRe,

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from prefactor.errors import InputError
 from prefactor.methods.base import ClosedForm, RewardModel, Shape, UserState
-from prefactor.methods.basis import Standardise
-from prefactor.methods.free import FreeWeights, FreeWeightsParameters
+from prefactor.methods.basis import BasisParameters
 from prefactor.methods.linear import LinearReward, dense_state, reduced_state
 from prefactor.methods.logistic import fit_kernel, fit_weights
 from prefactor.methods.population import EMParameters, Population, learn_population
+from prefactor.methods.pref import PReF, PReFParameters
+from prefactor.methods.standardised import StandardisedReward
 from prefactor.preferences import PairBatch, Responses
 
 
@@ -20,19 +21,18 @@ from prefactor.preferences import PairBatch, Responses
 class EBParameters:
     """``space`` says what weights act on: the standardised ``states``, or phi of the first step, the ``basis``.
 
-    In the basis the first step's common reward is an offset. ``first`` holds the first step's parameters.
+    ``first`` holds the parameters of that first step, PReF; its common reward, where it has one, is an offset here.
     """
 
     space: Literal["states", "basis"] = "basis"
     population: EMParameters = field(default_factory=EMParameters)
-    first: FreeWeightsParameters = field(default_factory=FreeWeightsParameters)
+    first: PReFParameters = field(default_factory=lambda: PReFParameters(BasisParameters(bases=12), common=True))
 
 
-class EB(LinearReward, ClosedForm):
+class EB(StandardisedReward, LinearReward, ClosedForm):
     """r_u = b(h) + w_u . f(h), w_u ~ N(m, S) with m and S learnt by expectation maximisation.
 
-    Of the first step it uses two functions of responses: ``basis``, (T, K), and ``common``, (T,). Nothing else of the
-    first step matters here, its own user weights included.
+    Of the first step only phi matters: its K personal outputs are f, the common one is b. Its user weights do not.
     """
 
     name = "eb"
@@ -40,35 +40,33 @@ class EB(LinearReward, ClosedForm):
     settings: EBParameters
 
     def __init__(self, settings: EBParameters, shape: Shape, generator: torch.Generator) -> None:
-        super().__init__(settings, shape)
         self.in_basis = settings.space == "basis"
+        super().__init__(not self.in_basis, settings, shape)  # the first step scales its own input
         dimensions = settings.first.basis.bases if self.in_basis else shape.width
         start = Population.standard(dimensions, settings.population.ridge, torch.float32)
         self.mean = nn.Parameter(start.mean, requires_grad=settings.population.mean_learnt)
         self.covariance = nn.Parameter(start.covariance)
         self.started = not self.in_basis
         if self.in_basis:
-            self.first = FreeWeights(settings.first, shape, generator).requires_grad_(False)
-        else:
-            self.scaler = Standardise(shape.width)
+            self.first = PReF(settings.first, shape, generator).requires_grad_(False)
 
-    def first_step(self, generator: torch.Generator) -> FreeWeights | None:
-        """Joint maximum likelihood of phi and a common reward; None in the space of states."""
-        return FreeWeights(self.settings.first, self.shape, generator) if self.in_basis else None
+    def first_step(self, generator: torch.Generator) -> RewardModel | None:
+        """PReF: phi and the common reward by joint maximum likelihood; None in the space of states."""
+        return PReF(self.settings.first, self.shape, generator) if self.in_basis else None
 
     def start_from(self, basis: RewardModel) -> None:
         self.first.load_state_dict(basis.state_dict())
         self.started = True
 
-    def standardise(self, responses: Responses) -> None:
-        if not self.in_basis:
-            self.scaler.fit(responses.views[self.view])
-
     def features(self, responses: Responses) -> Tensor:
-        return self.first.basis(responses) if self.in_basis else self.scaler(responses.views[self.view])
+        if not self.in_basis:
+            return self.scaled(responses)
+        return self.first.basis(responses)[:, : self.first.personal]  # (T,K+1) -> (T,K)
 
     def common(self, responses: Responses) -> Tensor:
-        return self.first.common(responses) if self.in_basis else super().common(responses)
+        if not self.in_basis:
+            return super().common(responses)
+        return self.first.basis(responses)[:, self.first.personal :].sum(-1)  # (T,1) or (T,0) -> (T,) logit
 
     def fit(self, known: PairBatch, generator: torch.Generator) -> None:
         """Learn the population from all pairs of all seen users."""

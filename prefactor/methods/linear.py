@@ -1,4 +1,4 @@
-"""Rewards that are linear in features with Gaussian user weights: what LR, BT+LR, EB and free weights share."""
+"""Rewards that are linear in features with Gaussian user weights: what LR, BT+LR and EB share."""
 
 from abc import abstractmethod
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from prefactor.methods.base import Margin, RewardModel, UserState
 from prefactor.methods.logistic import KernelPosterior, Observed, WeightPosterior
 from prefactor.preferences import PairBatch, Responses
-from prefactor.segments import segment_mean
+from prefactor.segments import places, segment_mean
 
 
 class LinearReward(RewardModel):
@@ -57,8 +57,8 @@ class LinearReward(RewardModel):
     def _margin(self, users: UserState, direction: Tensor, offset: Tensor, segment: Tensor) -> Margin:
         """Directions (N, D) in feature space and common differences (N,) to margins."""
         mean = offset + (users["mean"][segment] * direction).sum(-1)  # (N,) logit
-        place, most = places(segment, len(users))
-        padded = direction.new_zeros(len(users), most, direction.shape[1])
+        place, count = places(segment, len(users))
+        padded = direction.new_zeros(len(users), int(count.max()) if len(users) else 0, direction.shape[1])
         padded[segment, place] = direction
         return Margin(mean, self._variance(users, padded)[segment, place].clamp(min=0))
 
@@ -68,15 +68,6 @@ class LinearReward(RewardModel):
             return ((direction @ users["covariance"]) * direction).sum(-1)  # (U,m,D)@(U,D,D)
         reduced = direction @ users["reduction"].mT  # (U,m,D)@(U,D,n) -> (U,m,n)
         return self.prior_variance(direction) - reduced.square().sum(-1)
-
-
-def places(segment: Tensor, size: int) -> tuple[Tensor, int]:
-    """(N,) each row's place within its segment, in order of appearance; and the largest segment's length."""
-    count = torch.bincount(segment, minlength=size)
-    order = torch.argsort(segment, stable=True)
-    place = torch.empty_like(segment)
-    place[order] = torch.arange(len(segment), device=segment.device) - (count.cumsum(0) - count)[segment[order]]
-    return place, int(count.max()) if size else 0
 
 
 def dense_state(posterior: WeightPosterior) -> UserState:

@@ -8,6 +8,7 @@ answer: :func:`fit_weights` works with (U, D, D) matrices and suits few dimensio
 Williams 2006, Algorithm 3.1).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prefactor.segments import segment_sum
+from prefactor.segments import places, segment_sum
 
-PAIRS_PER_CHUNK = 16_384  # bounds the (N, D, D) outer products
+PAIRS_PER_BLOCK = 16
+BLOCKS_PER_CHUNK = 4_096  # bounds the (M, D, D) sums of outer products
 NEWTON_STEPS = 12  # quadratic convergence: the gradient is at rounding error after 5 to 8
 LONGEST_STEP = 4.0  # no margin moves by more in one step, in logits: full Newton steps may cycle where classes separate
 
@@ -66,14 +68,32 @@ def likelihood_expansion(observed: Observed, weights: Tensor) -> tuple[Tensor, T
     """Gradient (U, D) and negative Hessian (U, D, D) of the users' log-likelihoods at ``weights`` (U, D)."""
     gradient = torch.zeros_like(weights)
     curvature = weights.new_zeros(*weights.shape, weights.shape[1])
-    for rows in torch.arange(len(observed.segment), device=weights.device).split(PAIRS_PER_CHUNK):
-        delta, segment = observed.difference[rows], observed.segment[rows]  # (n,D),(n,)
-        margin = (delta * weights[segment]).sum(-1) + observed.offset[rows]  # (n,) logit
+    for pairs, owner in _blocks(observed):
+        margin = (pairs.difference @ weights[owner].unsqueeze(-1)).squeeze(-1) + pairs.offset  # (M,n,D)@(M,D,1)
         chance = torch.sigmoid(margin)
-        gradient.index_add_(0, segment, (1 - chance).unsqueeze(-1) * delta)
-        weighted = (chance * (1 - chance)).unsqueeze(-1) * delta
-        curvature.index_add_(0, segment, weighted.unsqueeze(-1) * delta.unsqueeze(-2))  # (n,D,1)*(n,1,D)
+        pull = ((1 - chance) * pairs.real).unsqueeze(-2)  # (M,1,n)
+        gradient.index_add_(0, owner, (pull @ pairs.difference).squeeze(-2))  # (M,1,n)@(M,n,D)
+        weighted = (chance * (1 - chance) * pairs.real).unsqueeze(-1) * pairs.difference
+        curvature.index_add_(0, owner, pairs.difference.mT @ weighted)  # (M,D,n)@(M,n,D)
     return gradient, curvature
+
+
+def _blocks(observed: Observed) -> Iterator[tuple["Padded", Tensor]]:
+    """M blocks of a few pairs of one user each, and the users (M,) they are of, so many blocks at a time.
+
+    Sums over pairs become matrix products, and a user with many pairs does not pad all the others to their length.
+    """
+    place, count = places(observed.segment, observed.users)
+    each = -(-count // PAIRS_PER_BLOCK)  # (U,) blocks
+    block = (each.cumsum(0) - each)[observed.segment] + place // PAIRS_PER_BLOCK  # (N,)
+    owner = torch.arange(observed.users, device=count.device).repeat_interleave(each)
+    for first in range(0, len(owner), BLOCKS_PER_CHUNK):
+        users = owner[first : first + BLOCKS_PER_CHUNK]
+        rows = (block >= first) & (block < first + len(users))
+        yield (
+            Padded.of(Observed(observed.difference[rows], observed.offset[rows], block[rows] - first, len(users))),
+            users,
+        )
 
 
 def _damping(observed: Observed, step: Tensor) -> Tensor:
@@ -94,16 +114,13 @@ class Padded:
     @classmethod
     def of(cls, observed: Observed) -> Self:
         """From flat rows, in any order."""
-        count = torch.bincount(observed.segment, minlength=observed.users)
-        order = torch.argsort(observed.segment, stable=True)
-        segment = observed.segment[order]
-        place = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[segment]
+        place, count = places(observed.segment, observed.users)
         most = max(int(count.max()) if observed.users else 0, 1)
         difference = observed.difference.new_zeros(observed.users, most, observed.difference.shape[1])
-        difference[segment, place] = observed.difference[order]
+        difference[observed.segment, place] = observed.difference
         offset = observed.offset.new_zeros(observed.users, most)
-        offset[segment, place] = observed.offset[order]
-        return cls(difference, offset, torch.arange(most, device=order.device) < count.unsqueeze(-1))
+        offset[observed.segment, place] = observed.offset
+        return cls(difference, offset, torch.arange(most, device=count.device) < count.unsqueeze(-1))
 
 
 def fit_kernel(

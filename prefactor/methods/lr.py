@@ -6,16 +6,10 @@ import torch
 from torch import Tensor
 
 from prefactor.methods.base import ClosedForm, Shape, UserState
-from prefactor.methods.basis import Standardise
 from prefactor.methods.linear import LinearReward, reduced_state
 from prefactor.methods.logistic import fit_kernel
+from prefactor.methods.standardised import StandardisedReward
 from prefactor.preferences import PairBatch, Responses
-
-
-def refuse_ridge(ridge: float) -> None:
-    """ValueError unless a prior's precision is positive."""
-    if ridge <= 0:
-        raise ValueError(f"ridge must be positive, got {ridge}: it is the precision of the prior over weights")
 
 
 @dataclass(frozen=True)
@@ -25,10 +19,11 @@ class LRParameters:
     ridge: float = 1.0
 
     def __post_init__(self) -> None:
-        refuse_ridge(self.ridge)
+        if self.ridge <= 0:
+            raise ValueError(f"ridge must be positive, got {self.ridge}: it is the precision of the prior over weights")
 
 
-class LR(LinearReward, ClosedForm):
+class LR(StandardisedReward, LinearReward, ClosedForm):
     """r_u = w_u . h with the MAP w_u of the user's own pairs and its Laplace posterior; indifferent without pairs."""
 
     name = "lr"
@@ -36,18 +31,14 @@ class LR(LinearReward, ClosedForm):
     settings: LRParameters
 
     def __init__(self, settings: LRParameters, shape: Shape, generator: torch.Generator) -> None:
-        super().__init__(settings, shape)
-        self.scaler = Standardise(shape.width)
-
-    def standardise(self, responses: Responses) -> None:
-        self.scaler.fit(responses.views[self.view])
+        super().__init__(True, settings, shape)
 
     def fit(self, known: PairBatch, generator: torch.Generator) -> None:
         """Nothing is shared, so nothing is fitted before a user's pairs are there."""
 
     def features(self, responses: Responses) -> Tensor:
         """(T, H) standardised states."""
-        return self.scaler(responses.views[self.view])
+        return self.scaled(responses)
 
     def prior_variance(self, direction: Tensor) -> Tensor:
         return direction.square().sum(-1) / self.settings.ridge

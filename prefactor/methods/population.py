@@ -3,8 +3,10 @@
 The model: w_u ~ N(m, S), and a user's pairs follow a logistic regression on w_u (``methods.logistic``). E step: each
 user's Laplace posterior under the current (m, S). M step: m and S are the mean of the posteriors' means, and the mean
 of their spreads around it, posterior covariances included (Dempster, Laird and Rubin 1977; for this model, Bishop 2006,
-chapter 9). S is drawn to I / ridge as if ``prior_users`` further users had shown just that spread: the mode under an
-inverse Wishart prior, which keeps S well-posed where users are few and dimensions many.
+chapter 9). The posterior's mode stands in for its mean, which draws m and S towards 0 where users have few pairs.
+
+S is drawn to I / ridge as if ``prior_users`` further users had shown just that spread: the mode under an inverse
+Wishart prior, which keeps S well-posed where users are few and dimensions many.
 """
 
 from collections.abc import Iterator

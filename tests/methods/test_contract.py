@@ -22,9 +22,8 @@ from tests.worlds import WIDTH, make_pairs, without_users
 SMALL: dict[str, dict[str, object]] = {
     "bt": {"basis": {"form": "mlp", "bases": 1}},
     "bt_lr": {"common": {"basis": {"form": "mlp", "bases": 1}}, "ridge": 2.0},
-    "eb": {"first": {"basis": {"form": "mlp", "bases": 5}}, "population": {"iterations": 4}},
+    "eb": {"first": {"basis": {"form": "mlp", "bases": 5}, "common": True}, "population": {"iterations": 4}},
     "eb/states": {"space": "states", "population": {"iterations": 4, "mean_learnt": True}},
-    "free": {"basis": {"form": "mlp", "bases": 5}, "ridge": 0.5},
     "item_mean": {},
     "longer_text": {},
     "lore": {"basis": {"form": "linear", "bases": 5}, "adaptation": {"steps": 20, "shrinkage": 1.0}},

@@ -44,6 +44,13 @@ def test_both_forms_agree_and_stand_at_the_mode(seed: int, scale: float) -> None
     assert slope.abs().max() < 1e-6
 
 
+def test_many_pairs_in_several_blocks_and_chunks_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    observed, (mean, covariance) = observe(8, 11, most=45), make_prior(11)
+    monkeypatch.setattr("prefactor.methods.logistic.BLOCKS_PER_CHUNK", 3)
+    weights = fit_weights(observed, mean.expand(8, -1), torch.linalg.inv(covariance))
+    torch.testing.assert_close(weights.mean, fit_kernel(observed, mean, covariance).mean, atol=1e-6, rtol=1e-6)
+
+
 def test_precision_is_the_negative_hessian_of_the_log_posterior() -> None:
     observed, (mean, covariance) = observe(1, 3), make_prior(3)
     precision = torch.linalg.inv(covariance)

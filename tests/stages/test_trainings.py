@@ -1,0 +1,63 @@
+"""A cell loads the one view that its method reads, and names a method that does not exist."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from prefactor import layout
+from prefactor.errors import InputError
+from prefactor.layout import Cell
+from prefactor.surface import FEATURES, write_surface
+from stages.trainings import cell_cohorts
+
+
+class CountedStates:
+    """States that count how often they are read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def gather(self, text_ids: Sequence[str]) -> np.ndarray:
+        self.read += 1
+        return np.zeros((len(text_ids), 3), dtype=np.float32)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a split of three users with a pair each, and no surface table."""
+    monkeypatch.chdir(tmp_path)
+    roles = ["seen", "validation", "unseen"]
+    columns = {"user_id": roles, "role": roles, "part": ["train", "reference", "reference"], "rank": [0, 0, 0]}
+    layout.split("small").mkdir(parents=True)
+    table = pa.table({**columns, "chosen": ["a", "b", "a"], "rejected": ["b", "c", "c"]})
+    pq.write_table(table, layout.split("small") / "pairs.parquet")
+    return tmp_path
+
+
+def views(method: str, states: CountedStates) -> dict[str, tuple[int, ...]]:
+    """Views of a method's cohorts and their shapes."""
+    cohort = cell_cohorts(Cell("small", "minilm", method, "default"), states)["seen"]  # type: ignore[arg-type]
+    return {name: tuple(view.shape) for name, view in cohort.pairs.responses.views.items()}
+
+
+def test_only_the_view_that_a_method_reads_is_loaded(project: Path) -> None:
+    states = CountedStates()
+    assert views("bt", states) == {"states": (3, 3)} and states.read == 1
+    assert views("item_mean", states) == {} and states.read == 1
+    with pytest.raises(InputError, match="rerun stage surface"):
+        views("surface", states)
+    texts = pa.table({"text_id": ["c", "a", "b"], "prompt": [""] * 3, "response": ["One.", "Two!", "Three?"]})
+    pq.write_table(texts, project / "texts.parquet")
+    write_surface(project / "texts.parquet", layout.surface("small"))
+    for method in ("surface", "longer_text"):
+        assert views(method, states) == {"surface": (3, len(FEATURES))}
+    assert states.read == 1
+
+
+def test_an_unknown_method_is_named_with_the_nearest(project: Path) -> None:
+    with pytest.raises(InputError, match="unknown method 'surfaces'; did you mean 'surface'"):
+        views("surfaces", CountedStates())
