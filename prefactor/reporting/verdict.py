@@ -60,10 +60,8 @@ def above_vrf(section: Section) -> tuple[str, ...]:
 
     Where none does, one sentence says so for all. Empty without paired differences.
     """
-    places = sorted(
-        {key[2:] for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"}, key=str
-    )
-    places.sort(key=lambda place: (place[0] != "seen", place[1] or 0))
+    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"]
+    places = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
     above = {place: _above(section, *place) for place in places}
     vrf = Contender("vrf", section.against_vrf).name
     clear = [f"{split} users" for (split, shots), found in above.items() if not found and shots is None]
