@@ -80,6 +80,20 @@ class Training(Cell):
         """The rows of results.parquet."""
         return read_results(self.evaluation / "results.parquet")
 
+    @cached_property
+    def reliability(self) -> pd.DataFrame:
+        """Data of the reliability diagrams by split and shots; empty where there are none."""
+        return self._table("reliability")
+
+    @cached_property
+    def selective(self) -> pd.DataFrame:
+        """Accuracy against coverage by split and shots; empty where there is none."""
+        return self._table("selective")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.evaluation / f"{name}.parquet"
+        return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
     @property
     def evaluated(self) -> bool:
         """Is there a results table, and does it judge these weights rather than earlier ones."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from prefactor import layout
 from prefactor.atomic import write_json
-from prefactor.evaluation.comparison import differences_from_bt
+from prefactor.evaluation.comparison import paired_differences
 from prefactor.evaluation.results import in_schema, read_results, write_results
 from prefactor.layout import REPORTS, Cell
 from prefactor.reporting import collect, metrics, write_plots, write_report
@@ -16,6 +16,7 @@ from stages.running import run
 from stages.trainings import RunParameters, run_parameters
 
 ROOT = Path()
+REFERENCES = ("bt", "vrf")  # what paired differences are taken from
 
 
 def compare() -> None:
@@ -31,7 +32,7 @@ def compare() -> None:
 
 
 def joined(parameters: RunParameters) -> pd.DataFrame:
-    """Every cell's results, its paired differences from BT, and the ceilings."""
+    """Every cell's results, its paired differences from BT and VRF, and the ceilings."""
     frames = []
     for dataset, backbone in product(parameters.datasets, parameters.backbones):
         frames.append(read_results(layout.ceiling(dataset, backbone) / "results.parquet"))
@@ -54,20 +55,30 @@ def _commit() -> tuple[str, bool]:
 
 
 def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
-    """Differences from the run's first BT, of every other method."""
-    baselines = [cell for cell in cells if cell.method == "bt"]
-    if not baselines:
-        return []
-    bt = pd.read_parquet(baselines[0].evaluation / "users.parquet")
+    """Differences from one BT, of every other method's cells, and from one VRF, of every other cell."""
+    figures = {cell: pd.read_parquet(cell.evaluation / "users.parquet") for cell in cells}
     rows = []
-    for cell in cells:
-        if cell.method == "bt":
+    for name in REFERENCES:
+        reference = _reference(cells, name)
+        if reference is None:
             continue
-        identity = read_results(cell.evaluation / "results.parquet").iloc[0]
-        same = {name: identity[name] for name in ("dataset", "protocol", "backbone", "method", "variant", "run")}
-        figures = pd.read_parquet(cell.evaluation / "users.parquet")
-        rows.append(differences_from_bt(figures, bt, same, baselines[0].variant))
+        for cell in cells:
+            if cell != reference and not (name == "bt" and cell.method == "bt"):
+                rows.append(
+                    paired_differences(figures[cell], figures[reference], _identity(cell), name, reference.variant)
+                )
     return rows
+
+
+def _reference(cells: list[Cell], method: str) -> Cell | None:
+    """The method's default variant if it is run, else its first."""
+    found = [cell for cell in cells if cell.method == method]
+    return next((cell for cell in found if cell.variant == "default"), found[0] if found else None)
+
+
+def _identity(cell: Cell) -> dict[str, str]:
+    first = read_results(cell.evaluation / "results.parquet").iloc[0]
+    return {name: first[name] for name in ("dataset", "protocol", "backbone", "method", "variant", "run")}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.evaluation.fewshot import judge
-from prefactor.evaluation.results import per_user_table, result_rows, write_results
+from prefactor.evaluation.results import per_user_table, reliability, result_rows, selective, write_results
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, section
@@ -15,7 +15,7 @@ from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, ru
 
 
 def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
-    """Judge a cell's models; write results.parquet, and users.parquet for paired comparisons."""
+    """Judge a cell's models; write results.parquet, users.parquet for paired comparisons, and curves of calibration."""
     cell = Cell(dataset, backbone, method, variant)
     parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
     models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
@@ -24,7 +24,9 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
     judged = judge(models, cohorts, parameters.shots)
     with atomic_folder(cell.evaluation) as scratch:
         write_results(result_rows(judged, _identity(cell, training["run"])), scratch / "results.parquet")
-        per_user_table(judged).to_parquet(scratch / "users.parquet", compression="zstd", index=False)
+        tables = {"users": per_user_table(judged), "reliability": reliability(judged), "selective": selective(judged)}
+        for name, table in tables.items():
+            table.to_parquet(scratch / f"{name}.parquet", compression="zstd", index=False)
 
 
 def _identity(cell: Cell, training: str) -> dict[str, str]:

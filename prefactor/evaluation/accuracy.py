@@ -1,9 +1,10 @@
-"""Per-user accuracy and log loss of a method on the pairs it has not seen."""
+"""Per-user accuracy, log loss and Brier score of a method on the pairs it has not seen."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.cohorts import Cohort
@@ -16,14 +17,18 @@ USERS_PER_CHUNK = 2_048  # bounds the memory of posteriors over many dimensions
 
 @dataclass(frozen=True)
 class UserFigures:
-    """One figure per user (U,): accuracy in [0, 1], log loss in nats, and the pairs it was measured on.
+    """One figure per user (U,): accuracy in [0, 1], log loss in nats, the pairs they were measured on, Brier score.
 
-    A user without pairs to predict has NaN.
+    Probabilities are MacKay's, with the margin's variance, or ``plain``: sigmoid(mean). A user without pairs to
+    predict has NaN.
     """
 
     accuracy: np.ndarray
     log_loss: np.ndarray
     pairs: np.ndarray
+    brier: np.ndarray
+    log_loss_plain: np.ndarray
+    brier_plain: np.ndarray
 
 
 def margins(model: RewardModel, known: PairBatch, pairs: PairBatch) -> Margin:
@@ -46,11 +51,19 @@ def predict(model: RewardModel, cohort: Cohort, part: str, shots: int | None = N
 
 
 def per_user(margin: Margin, pairs: PairBatch) -> UserFigures:
-    """Share of a user's pairs with r(y+) > r(y-), and mean -log P(y+ preferred)."""
+    """Share of a user's pairs with r(y+) > r(y-), mean -log P(y+ preferred) and mean (1 - P(y+ preferred))^2."""
     count = pairs.pairs_per_user()
-    correct = (margin.mean > 0).to(torch.float64)  # (N,)
-    nats = -F.logsigmoid(margin.attenuated()).to(torch.float64)
     undefined = torch.where(count > 0, 0.0, torch.nan).to(torch.float64)
-    accuracy = segment_mean(correct, pairs.segment, pairs.n_users) + undefined
-    log_loss = segment_mean(nats, pairs.segment, pairs.n_users) + undefined
-    return UserFigures(accuracy.numpy(), log_loss.numpy(), count.numpy())
+
+    def mean(values: Tensor) -> np.ndarray:
+        return (segment_mean(values.double(), pairs.segment, pairs.n_users) + undefined).numpy()  # (N,) -> (U,)
+
+    logits, plain = margin.attenuated(), margin.mean
+    return UserFigures(
+        accuracy=mean(plain > 0),
+        log_loss=mean(-F.logsigmoid(logits)),
+        pairs=count.numpy(),
+        brier=mean(torch.sigmoid(-logits).square()),
+        log_loss_plain=mean(-F.logsigmoid(plain)),
+        brier_plain=mean(torch.sigmoid(-plain).square()),
+    )

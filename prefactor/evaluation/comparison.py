@@ -1,4 +1,4 @@
-"""Methods against BT, user by user: paired differences, whose interval the spread between users does not widen."""
+"""Methods against a reference, user by user: paired differences, whose interval the users' spread does not widen."""
 
 from collections.abc import Mapping
 
@@ -8,27 +8,31 @@ import pandas as pd
 from prefactor.evaluation.intervals import Interval, combined
 from prefactor.evaluation.results import ALL_SEEDS, in_schema, setting_text
 
-METRIC = "accuracy_minus_bt"
 CONDITION = ["split", "shots"]
 
 
-def differences_from_bt(
-    method: pd.DataFrame, bt: pd.DataFrame, identity: Mapping[str, str], against: str
-) -> pd.DataFrame:
-    """Rows of ``accuracy_minus_bt``, seed ``all``, for every (split, shots) that both were judged on, and overall.
+def metric_name(reference: str) -> str:
+    """The metric of differences from a method: ``bt`` -> ``accuracy_minus_bt``."""
+    return f"accuracy_minus_{reference}"
 
-    ``method`` and ``bt`` are per-user tables (``results.per_user_table``); each user's accuracy is first averaged over
-    seeds. ``against`` names BT's variant in the rows' setting.
+
+def paired_differences(
+    method: pd.DataFrame, reference: pd.DataFrame, identity: Mapping[str, str], name: str, against: str
+) -> pd.DataFrame:
+    """Rows of ``accuracy_minus_<name>``, seed ``all``, for every (split, shots) both were judged on, and overall.
+
+    ``method`` and ``reference`` are per-user tables (``results.per_user_table``); each user's accuracy is first
+    averaged over seeds. ``name`` is the reference's method; ``against`` names its variant in the rows' setting.
     """
-    both = _by_user(method).merge(_by_user(bt)["accuracy"].rename("accuracy_bt"), left_index=True, right_index=True)
-    both = both.reset_index()
-    both["difference"] = both["accuracy"] - both["accuracy_bt"]
+    other = _by_user(reference)["accuracy"].rename("accuracy_other")
+    both = _by_user(method).merge(other, left_index=True, right_index=True).reset_index()
+    both["difference"] = both["accuracy"] - both["accuracy_other"]
     rows = [_row(split, shots, [group]) for (split, shots), group in both.groupby(CONDITION, dropna=False, sort=True)]
     whole = [both[(both["split"] == split) & both["shots"].isna()] for split in ("seen", "unseen")]
     if all(len(group) for group in whole):
         rows.append(_row("overall", None, whole))
-    setting = {**identity, "setting": setting_text({"against": against})}
-    return in_schema(pd.DataFrame([{**row, **setting} for row in rows]))
+    shared = {**identity, "metric": metric_name(name), "setting": setting_text({"against": against})}
+    return in_schema(pd.DataFrame([{**row, **shared} for row in rows]))
 
 
 def _by_user(figures: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +45,6 @@ def _row(split: str, shots: object, groups: list[pd.DataFrame]) -> dict[str, obj
     return {
         "split": split,
         "shots": shots,
-        "metric": METRIC,
         "seed": ALL_SEEDS,
         "value": interval.value,
         "ci_low": interval.low,

@@ -1,7 +1,7 @@
 """Results as one long table: a row per figure, so that later work only adds rows."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,17 @@ import pyarrow.parquet as pq
 from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import UserFigures
-from prefactor.evaluation.intervals import Interval, combined
+from prefactor.evaluation.calibration import (
+    ERROR_NAMES,
+    BinSums,
+    Forecast,
+    calibration_errors,
+    reliability_table,
+    selective_pairs,
+    selective_table,
+    selective_users,
+)
+from prefactor.evaluation.intervals import Interval, of_columns
 
 RESULTS = pa.schema(
     [
@@ -35,17 +45,22 @@ RESULTS = pa.schema(
     ]
 )
 ALL_SEEDS = "all"
+PER_USER = ("accuracy", "log_loss", "brier", "log_loss_plain", "brier_plain")  # of UserFigures
 KEY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "split", "shots", "metric"]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Per-user figures of one (split, shots) over S seeds: ``figures`` has one entry per seed, users in one order."""
+    """Per-user figures of one (split, shots) over S seeds: ``figures`` has one entry per seed, users in one order.
+
+    ``forecasts`` are the probabilities behind them, by seed; none where a score has no scale.
+    """
 
     split: str
     shots: int | None
     user_ids: tuple[str, ...]
-    figures: Mapping[str, UserFigures]  # seed -> figures
+    figures: Mapping[str, UserFigures]
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
 
 
 def setting_text(setting: Mapping[str, object]) -> str:
@@ -84,14 +99,43 @@ def per_user_table(judged: Iterable[Judged]) -> pd.DataFrame:
                 "seed": seed,
                 "split": group.split,
                 "shots": pd.array([group.shots] * len(group.user_ids), dtype="Int64"),
-                "accuracy": figures.accuracy,
-                "log_loss": figures.log_loss,
+                **{metric: getattr(figures, metric) for metric in PER_USER},
+                "confidence": group.forecasts[seed].user_confidence() if group.forecasts else np.nan,
                 "pairs": figures.pairs,
             }
         )
         for group in judged
         for seed, figures in group.figures.items()
     ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def reliability(judged: Iterable[Judged]) -> pd.DataFrame:
+    """Data of a reliability diagram for each (split, shots): see ``calibration.reliability_table``."""
+    return _by_condition((group, reliability_table(group.forecasts)) for group in judged if len(group.user_ids))
+
+
+def selective(judged: Iterable[Judged]) -> pd.DataFrame:
+    """Accuracy against coverage for each (split, shots): see ``calibration.selective_table``.
+
+    ``by`` says what is set aside first: ``pairs`` of least confidence, or ``users`` of least mean confidence in the
+    pairs to predict, whose labels it does not need.
+    """
+    return _by_condition((group, selective_table(_curves(group))) for group in judged if len(group.user_ids))
+
+
+def _curves(group: Judged) -> Iterator[tuple[str, str, np.ndarray]]:
+    for seed, forecast in group.forecasts.items():
+        yield "pairs", seed, selective_pairs(forecast)
+        yield "users", seed, selective_users(group.figures[seed].accuracy, -forecast.user_confidence())
+
+
+def _by_condition(tables: Iterable[tuple[Judged, pd.DataFrame]]) -> pd.DataFrame:
+    """One table, with columns ``split`` and ``shots`` in front."""
+    frames = []
+    for group, table in tables:
+        shots = pd.array([group.shots] * len(table), dtype="Int64")
+        frames.append(pd.DataFrame({"split": group.split, "shots": shots}).join(table))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -117,15 +161,23 @@ def read_results(parquet: Path) -> pd.DataFrame:
 
 
 def _rows(split: str, shots: int | None, groups: list[Judged]) -> list[dict[str, object]]:
-    seeds = list(groups[0].figures)
-    rows = []
-    for metric in ("accuracy", "log_loss"):
-        by_seed = {seed: [getattr(group.figures[seed], metric) for group in groups] for seed in seeds}
-        for seed, values in by_seed.items():
-            rows.append(_row(split, shots, metric, seed, combined(values), groups))
-        means = [np.mean([by_seed[seed][number] for seed in seeds], axis=0) for number in range(len(groups))]
-        rows.append(_row(split, shots, metric, ALL_SEEDS, combined(means), groups))
-    return rows
+    """One (split, shots): every figure for each seed and for the mean over seeds."""
+    seeds = [*groups[0].figures]
+    names = [(metric, seed) for metric in PER_USER for seed in (*seeds, ALL_SEEDS)]
+    found = [*zip(names, of_columns([_columns(group) for group in groups]), strict=True)]
+    for form, metric in ERROR_NAMES.items() if all(group.forecasts for group in groups) else ():
+        bins = [[BinSums.of(forecast, form) for forecast in group.forecasts.values()] for group in groups]
+        found += zip([(metric, seed) for seed in (*seeds, ALL_SEEDS)], calibration_errors(bins), strict=True)
+    return [_row(split, shots, metric, seed, interval, groups) for (metric, seed), interval in found]
+
+
+def _columns(group: Judged) -> np.ndarray:
+    """(U, M) figures of users: by metric, each seed and then their mean."""
+    columns = []
+    for metric in PER_USER:
+        by_seed = [getattr(figures, metric) for figures in group.figures.values()]
+        columns += [*by_seed, np.mean(by_seed, axis=0)]
+    return np.stack(columns, 1)
 
 
 def _row(

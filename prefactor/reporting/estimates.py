@@ -31,7 +31,9 @@ PLAIN = Scale(1.0, 3, False, "")
 
 
 def scale_of(metric: str) -> Scale:
-    """Accuracies are percentages, their differences points, all else plain numbers."""
+    """Accuracies and calibration errors are percentages, differences of accuracies points, all else plain numbers."""
+    if metric.startswith("ece"):
+        return PERCENT
     if metric.startswith("accuracy"):
         return POINTS if "minus" in metric else PERCENT
     return PLAIN

@@ -115,7 +115,8 @@ def few_shot(curves: Sequence[Curve], ceilings: Sequence[Mark], name: str, descr
         for ceiling in near:
             axes.axhline(ceiling.estimate.value * 100, color=ceiling.colour, linewidth=1, linestyle=ceiling.dashes)
         ends = [(curve.mark, _last(curve)) for curve in curves]
-        _end_labels(axes, ends + [(ceiling, ceiling.estimate.value * 100) for ceiling in near])
+        ends += [(ceiling, ceiling.estimate.value * 100) for ceiling in near]
+        end_labels(axes, ends, CURVES - sum(CURVE_MARGINS))
         return inline(figure, description)
 
 
@@ -229,12 +230,12 @@ def _last(curve: Curve) -> float:
     return known[-1] if known else math.nan
 
 
-def _end_labels(axes: Axes, ends: Sequence[tuple[Mark, float]]) -> None:
-    """Names at the right of the curves' ends, pushed apart until they can be read."""
+def end_labels(axes: Axes, ends: Sequence[tuple[Mark, float]], height: float) -> None:
+    """Names at the right of the curves' ends, pushed apart until they can be read; axes of ``height`` units."""
     ends = sorted(((mark, end) for mark, end in ends if math.isfinite(end)), key=lambda item: item[1])
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
-    gap = LABEL_HEIGHT * (high - low) / (CURVES - sum(CURVE_MARGINS))
+    gap = LABEL_HEIGHT * (high - low) / height
     for (mark, _), place in zip(ends, _spread([end for _, end in ends], gap), strict=True):
         text = _short(f"{mark.name} {mark.detail}", LONGEST_LABEL)
         transform = axes.get_yaxis_transform()

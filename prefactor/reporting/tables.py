@@ -17,14 +17,20 @@ SPLITS = ("seen", "unseen", "overall")
 ALL_SEEDS = "all"
 ACCURACY = "accuracy"
 DIFFERENCE = "accuracy_minus_bt"
-AGAINST = "against="  # in the setting of a paired difference: the variant of BT it was taken from
+FROM_VRF = "accuracy_minus_vrf"
+AGAINST = "against="  # in the setting of a paired difference: the variant it was taken from
 METRIC_NAMES = {
     ACCURACY: "Accuracy, %",
     DIFFERENCE: "Accuracy minus BT, points",
+    FROM_VRF: "Accuracy minus VRF, points",
     "log_loss": "Log-loss, nats",
+    "log_loss_plain": "Log-loss, plain",
     "brier": "Brier score",
-    "ece": "Calibration error",
+    "brier_plain": "Brier score, plain",
+    "ece": "Calibration error, %",
+    "ece_plain": "Calibration error, plain, %",
 }
+CALIBRATION = ("ece", "ece_plain", "brier", "brier_plain", "log_loss", "log_loss_plain")
 
 
 class Contender(NamedTuple):
@@ -64,7 +70,8 @@ class Key(NamedTuple):
 class Section:
     """All rows of one dataset under one backbone, by key: means over seeds, and each seed's own value.
 
-    ``against`` is the variant of BT that paired differences were taken from; empty where there are none.
+    ``against`` and ``against_vrf`` are the variants of BT and VRF that paired differences were taken from; empty where
+    there are none.
     """
 
     dataset: str
@@ -73,6 +80,7 @@ class Section:
     estimates: Mapping[Key, Estimate]
     seeds: Mapping[Key, Mapping[str, float]]
     against: str = ""
+    against_vrf: str = ""
 
     @property
     def anchor(self) -> str:
@@ -202,16 +210,28 @@ def accuracy_table(section: Section, styled: Mapping[Contender, Style]) -> Table
 
 
 def further_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
-    """Every other metric of the contenders: log-loss, calibration and what later work adds."""
-    given = {(key.metric, key.split) for key in section.estimates if key.shots is None}
-    columns = [
-        (metric, split)
-        for metric in section.metrics()
-        if metric not in (ACCURACY, DIFFERENCE)
-        for split in _splits_of(metric, given)
-    ]
-    headings = tuple(f"{metric_name(metric)}, {split}" for metric, split in columns)
-    return _table(section, styled, section.contenders(), section.ceilings(), columns, headings) if columns else None
+    """Every other metric of the contenders: what later work adds."""
+    shown = (ACCURACY, DIFFERENCE, FROM_VRF, *CALIBRATION)
+    return _metrics_table(section, styled, [metric for metric in section.metrics() if metric not in shown])
+
+
+def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
+    """Calibration error, Brier score and log-loss of the contenders, in MacKay's form and plain."""
+    given = section.metrics()
+    return _metrics_table(section, styled, [metric for metric in CALIBRATION if metric in given])
+
+
+def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
+    """Every other row's paired difference from VRF: seen, unseen, then unseen by number of reference pairs."""
+    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split in ("seen", "unseen")]
+    items = [item for item in section.contenders() if any(key.contender == item for key in keys)]
+    columns = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
+    rows = tuple(
+        Row(item.label, styled.get(item), tuple(_cell(section.get(item, FROM_VRF, *at), FROM_VRF) for at in columns))
+        for item in items
+    )
+    headings = tuple(split.capitalize() if shots is None else f"|C| = {shots}" for split, shots in columns)
+    return Table(headings, rows) if rows else None
 
 
 def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
@@ -221,12 +241,12 @@ def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table
     return _table(section, styled, section.others(), [], columns, headings) if section.others() else None
 
 
-def few_shot_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
-    """Accuracy on unseen users by number of reference pairs."""
-    curves = {item: dict(section.shots(item)) for item in (*section.contenders(), *section.ceilings())}
+def few_shot_table(section: Section, styled: Mapping[Contender, Style], metric: str = ACCURACY) -> Table | None:
+    """Accuracy, or another figure, on unseen users by number of reference pairs."""
+    curves = {item: dict(section.shots(item, metric)) for item in (*section.contenders(), *section.ceilings())}
     shots = sorted({shot for curve in curves.values() for shot in curve})
     rows = tuple(
-        Row(item.label, styled.get(item), tuple(_cell(curve.get(shot), ACCURACY) for shot in shots))
+        Row(item.label, styled.get(item), tuple(_cell(curve.get(shot), metric) for shot in shots))
         for item, curve in curves.items()
         if curve
     )
@@ -247,6 +267,14 @@ def _is_first(item: Contender, everyone: list[Contender]) -> bool:
 def _splits_of(metric: str, given: set[tuple[str, str]]) -> list[str]:
     found = [split for name, split in given if name == metric]
     return sorted(found, key=lambda split: (SPLITS.index(split) if split in SPLITS else len(SPLITS), split))
+
+
+def _metrics_table(section: Section, styled: Mapping[Contender, Style], metrics: list[str]) -> Table | None:
+    """A column for every metric and split of these."""
+    given = {(key.metric, key.split) for key in section.estimates if key.shots is None}
+    columns = [(metric, split) for metric in metrics for split in _splits_of(metric, given)]
+    headings = tuple(f"{metric_name(metric)}, {split}" for metric, split in columns)
+    return _table(section, styled, section.contenders(), section.ceilings(), columns, headings) if columns else None
 
 
 def _table(
@@ -274,22 +302,22 @@ def _cell(estimate: Estimate | None, metric: str) -> Cell:
 def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> Section:
     estimates: dict[Key, Estimate] = {}
     seeds: dict[Key, dict[str, float]] = {}
-    against = _first_against(rows)
+    against = {metric: _first_against(rows, metric) for metric in (DIFFERENCE, FROM_VRF)}
     for row in rows.itertuples(index=False):
         setting, other = _without_against(row.setting)
-        if row.metric == DIFFERENCE and other != against:
+        if other != against.get(row.metric, other):
             continue
         key = Key(Contender(row.method, row.variant, setting), row.metric, row.split, _whole(row.shots))
         if row.seed == ALL_SEEDS:
             estimates[key] = Estimate(row.value, row.ci_low, row.ci_high, _whole(row.n_users), _whole(row.n_pairs))
         else:
             seeds.setdefault(key, {})[row.seed] = row.value
-    return Section(dataset, protocol, backbone, estimates, seeds, against)
+    return Section(dataset, protocol, backbone, estimates, seeds, against[DIFFERENCE], against[FROM_VRF])
 
 
-def _first_against(rows: pd.DataFrame) -> str:
-    """The page holds methods against one BT: the first that differences were taken from."""
-    settings = rows.loc[rows["metric"] == DIFFERENCE, "setting"]
+def _first_against(rows: pd.DataFrame, metric: str) -> str:
+    """The page holds methods against one BT and one VRF: the first that differences were taken from."""
+    settings = rows.loc[rows["metric"] == metric, "setting"]
     return _without_against(settings.iloc[0])[1] if len(settings) else ""
 
 

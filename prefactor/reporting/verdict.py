@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
-from prefactor.reporting.tables import ACCURACY, DIFFERENCE, Contender, Section
+from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender, Section
 
 BASELINE = "bt"
 PERCENT_SIGN = "\N{NO-BREAK SPACE}%"
@@ -53,6 +53,32 @@ def verdict(section: Section, split: str) -> str:
     parts = [_clause(outcome, [item for item in found if item.outcome is outcome]) for outcome in Outcome]
     none = "" if any(item.outcome is Outcome.ABOVE for item in found) else "no method beats BT: "
     return f"On {split} users, {none}{'; '.join(part for part in parts if part)}."
+
+
+def above_vrf(section: Section) -> tuple[str, ...]:
+    """For seen users, unseen users and each number of reference pairs: which rows' paired interval lies above VRF's.
+
+    Where none does, one sentence says so for all. Empty without paired differences.
+    """
+    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"]
+    places = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
+    above = {place: _above(section, *place) for place in places}
+    vrf = Contender("vrf", section.against_vrf).name
+    clear = [f"{split} users" for (split, shots), found in above.items() if not found and shots is None]
+    few = [str(shots) for (_, shots), found in above.items() if not found and shots is not None]
+    clear += [f"unseen users at |C|\N{NO-BREAK SPACE}= {', '.join(few)}"] if few else []
+    none = f"No other row's paired interval lies above {vrf} on {' and on '.join(clear)}."
+    some = (f"On {_place(*place)}, {' and '.join(found)} lies above {vrf}." for place, found in above.items() if found)
+    return (*([none] if clear else []), *some)
+
+
+def _above(section: Section, split: str, shots: int | None) -> list[str]:
+    found = [(item, section.get(item, FROM_VRF, split, shots)) for item in section.everyone()]
+    return [f"{_unbroken(item.label)} ({_paired_words(paired)})" for item, paired in found if paired and paired.low > 0]
+
+
+def _place(split: str, shots: int | None) -> str:
+    return f"{split} users" if shots is None else f"{split} users at |C|\N{NO-BREAK SPACE}= {shots}"
 
 
 def headline(section: Section, validated: Mapping[Contender, float] | None = None) -> str:

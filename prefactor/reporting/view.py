@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from prefactor.reporting import figures
+from prefactor.reporting import curves, figures
 from prefactor.reporting.context import DatasetFacts, Distribution, ReportContext
 from prefactor.reporting.estimates import PERCENT, Estimate, Scale, scale_of
 from prefactor.reporting.style import Style, method_name
@@ -21,11 +21,13 @@ from prefactor.reporting.tables import (
     Section,
     Table,
     accuracy_table,
+    calibration_table,
+    differences_from_vrf,
     few_shot_table,
     further_table,
     settings_table,
 )
-from prefactor.reporting.verdict import baseline, headline, verdict
+from prefactor.reporting.verdict import above_vrf, baseline, headline, verdict
 from prefactor.trainings import Training
 
 LEAKAGE = {
@@ -43,6 +45,7 @@ TRAINED = {
     "best_step": "Step kept, by seed",
     "validation_accuracy": "Validation accuracy, %",
 }
+FORMS = {"attenuated": "with the reward's variance", "plain": "plain"}
 GATES = {"tables": "The tables", "split": "The split"}
 COIN = 0.5
 COIN_LOG_LOSS = math.log(2)
@@ -98,7 +101,13 @@ class View:
     verdicts: tuple[str, ...]
     panels: tuple[Panel, ...]
     differences: tuple[Panel, ...]
+    above_vrf: tuple[str, ...]
+    from_vrf: Table | None
     losses: tuple[Panel, ...]
+    calibration: tuple[Panel, ...]
+    calibration_table: Table | None
+    error_by_shots: Table | None
+    selective: tuple[Panel, ...]
     accuracy: Table
     settings: Table | None
     further: Table | None
@@ -127,7 +136,13 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         verdicts=verdicts,
         panels=_accuracy_panels(section, styled),
         differences=_difference_panels(section, styled),
+        above_vrf=above_vrf(section),
+        from_vrf=differences_from_vrf(section, styled),
         losses=_loss_panels(section, styled),
+        calibration=_reliability_panels(section, styled, context.trainings),
+        calibration_table=calibration_table(section, styled),
+        error_by_shots=few_shot_table(section, styled, "ece"),
+        selective=_selective_panels(section, styled, context.trainings),
         accuracy=accuracy_table(section, styled),
         settings=settings_table(section, styled),
         further=further_table(section, styled),
@@ -216,6 +231,51 @@ def _curve(section: Section, styled: Styles) -> Markup | None:
     flat = [mark for mark in ceilings if (mark.name, mark.detail) not in drawn and math.isfinite(mark.estimate.value)]
     words = f"{section.dataset}: accuracy on unseen users by number of reference pairs; a table below has the numbers"
     return figures.few_shot(curves, flat, f"{section.anchor}-few-shot", words)
+
+
+def _reliability_panels(section: Section, styled: Styles, trainings: Sequence[Training]) -> tuple[Panel, ...]:
+    """Unseen users, in MacKay's form and plain, known by all their reference pairs."""
+    panels = []
+    for form, title in FORMS.items():
+        lines = _lines(section, styled, trainings, "reliability", {"form": form}, ("confidence", "accuracy", "share"))
+        name = f"{section.anchor}-reliability-{form}"
+        words = f"{section.dataset}, unseen users: accuracy by confidence; a table below has the errors"
+        if lines:
+            panels.append(Panel(f"Unseen users, {title}", curves.reliability(lines, name, words)))
+    return tuple(panels)
+
+
+def _selective_panels(section: Section, styled: Styles, trainings: Sequence[Training]) -> tuple[Panel, ...]:
+    """Unseen users: accuracy when pairs, or users, of least confidence are set aside."""
+    panels = []
+    for by in ("pairs", "users"):
+        lines = _lines(section, styled, trainings, "selective", {"by": by}, ("coverage", "accuracy"))
+        name, words = f"{section.anchor}-coverage-{by}", f"{section.dataset}: accuracy by the share of {by} kept"
+        if lines:
+            panels.append(Panel(f"Least confident {by} set aside", curves.coverage(lines, name, words)))
+    return tuple(panels)
+
+
+def _lines(
+    section: Section,
+    styled: Styles,
+    trainings: Sequence[Training],
+    table: str,
+    wanted: Mapping[str, str],
+    columns: tuple[str, ...],
+) -> list[curves.Line]:
+    """A line per contender from its table, unseen users with all their reference pairs."""
+    lines = []
+    for item, training in _known(section, trainings).items():
+        rows = getattr(training, table)
+        if not len(rows):
+            continue
+        rows = rows[(rows["split"] == "unseen") & rows["shots"].isna()]
+        for name, value in wanted.items():
+            rows = rows[rows[name] == value]
+        mark = _mark(section, item, styled, ACCURACY, "unseen")
+        lines.append(curves.Line(mark, *(tuple(map(float, rows[column])) for column in columns)))
+    return lines
 
 
 def _known(section: Section, trainings: Sequence[Training]) -> dict[Contender, Training]:

@@ -17,6 +17,10 @@ def test_figures_equal_a_loop_over_users() -> None:
         assert figures.accuracy[user] == np.mean((margin.mean[rows] > 0).numpy())
         nats = -margin.probability()[rows].log().mean()
         np.testing.assert_allclose(figures.log_loss[user], nats, rtol=1e-5)
+        plain = torch.sigmoid(margin.mean[rows])
+        np.testing.assert_allclose(figures.log_loss_plain[user], -plain.log().mean(), rtol=1e-5)
+        np.testing.assert_allclose(figures.brier_plain[user], (1 - plain).square().mean(), rtol=1e-5)
+        np.testing.assert_allclose(figures.brier[user], (1 - margin.probability()[rows]).square().mean(), rtol=1e-5)
     assert np.isnan(figures.accuracy[4]) and figures.pairs.tolist() == [6, 6, 6, 6, 0]
 
 

@@ -1,10 +1,10 @@
-"""Paired differences from BT."""
+"""Paired differences from a reference method."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from prefactor.evaluation.comparison import differences_from_bt
+from prefactor.evaluation.comparison import paired_differences
 
 IDENTITY = {"dataset": "d", "protocol": "p", "backbone": "b", "method": "m", "variant": "v", "run": "r"}
 
@@ -20,7 +20,7 @@ def table(accuracy: np.ndarray, split: str = "unseen") -> pd.DataFrame:
 
 def test_pairing_removes_the_spread_between_users() -> None:
     base = np.random.default_rng(0).random(200)
-    rows = differences_from_bt(table(base + 0.02), table(base), IDENTITY, "default")
+    rows = paired_differences(table(base + 0.02), table(base), IDENTITY, "bt", "default")
     assert len(rows) == 1
     row = rows.iloc[0]
     assert row.value == pytest.approx(0.02)
@@ -33,5 +33,17 @@ def test_overall_joins_seen_and_unseen() -> None:
     ones, zeros = np.ones(10), np.zeros(10)
     method = pd.concat([table(ones, "seen"), table(zeros)])
     bt = pd.concat([table(zeros, "seen"), table(zeros)])
-    rows = differences_from_bt(method, bt, IDENTITY, "default").set_index("split")
+    rows = paired_differences(method, bt, IDENTITY, "bt", "default").set_index("split")
     assert rows.value["overall"] == 0.5
+
+
+def test_the_reference_names_the_metric() -> None:
+    rows = paired_differences(table(np.ones(4)), table(np.zeros(4)), IDENTITY, "vrf", "faithful")
+    assert (rows.metric[0], rows.setting[0], rows.value[0]) == ("accuracy_minus_vrf", "against=faithful", 1.0)
+
+
+def test_swapping_method_and_reference_negates_the_interval() -> None:
+    first, second = (np.random.default_rng(seed).random(50) for seed in (0, 1))
+    there = paired_differences(table(first), table(second), IDENTITY, "vrf", "default").iloc[0]
+    back = paired_differences(table(second), table(first), IDENTITY, "vrf", "default").iloc[0]
+    assert (there.value, there.ci_low, there.ci_high) == pytest.approx((-back.value, -back.ci_high, -back.ci_low))

@@ -29,7 +29,7 @@ IDENTITY = {
 
 def figures(seed: int, users: int) -> UserFigures:
     values = np.random.default_rng(seed).random(users)
-    return UserFigures(values, 1 - values, np.full(users, 4))
+    return UserFigures(values, 1 - values, np.full(users, 4), values**2, 2 - values, values**3)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def judged() -> list[Judged]:
 def test_every_figure_has_a_row_per_seed_and_their_mean(judged: list[Judged]) -> None:
     rows = result_rows(judged, IDENTITY)
     assert list(rows.columns) == RESULTS.names
-    assert len(rows) == 4 * 2 * 3  # seen, unseen, unseen at 3, overall x two metrics x two seeds and all
+    assert len(rows) == 4 * 5 * 3  # seen, unseen, unseen at 3, overall x five metrics x two seeds and all
     for _, group in rows.groupby(["split", "shots", "metric"], dropna=False):
         by_seed = group.set_index("seed")["value"]
         assert by_seed["all"] == pytest.approx(by_seed[["0", "1"]].mean())

@@ -81,11 +81,17 @@ def made_up(
             for seed in SEEDS:
                 table.add(name, split, value + noise.normal(0, 0.004), seed=seed)
             table.add(name, split, 0.86 - 0.5 * value, 0.012, "log_loss")
+            table.add(name, split, 0.1 * value, 0.01, "ece")
+            table.add(name, split, 0.4 - 0.3 * value, 0.004, "brier")
         for shots in SHOTS:
             table.add(name, "unseen", unseen - lift * gain * (1 - math.log(shots + 1) / math.log(46)), shots=shots)
         if name[0] != "bt":
             for split, value in (("seen", seen - bt[0]), ("unseen", unseen - bt[1])):
                 table.add(name, split, value, 0.009, "accuracy_minus_bt", setting="against=default")
+        if name != ("vrf", "default"):
+            away = unseen - SCORES["vrf", "default"][1]
+            table.add(name, "unseen", away, 0.009, "accuracy_minus_vrf", setting="against=default")
+            table.add(name, "unseen", away + 0.02, 0.004, "accuracy_minus_vrf", shots=9, setting="against=default")
     for name, (seen, unseen) in CEILINGS.items() if dataset == "stylebench" else ():
         for split, value in (("seen", seen), ("unseen", unseen), ("overall", (seen + unseen) / 2)):
             table.add(name, split, value, 0.004)
@@ -114,6 +120,7 @@ def leave_files(root: Path, dataset: str = "stylebench", backbone: str = "minilm
         (folder / "index.html").write_text("<p>checks</p>")
     for method, variant in SCORES:
         _training(root / "models" / dataset / backbone / method / variant)
+        _curves(root / "reports/evaluation" / dataset / backbone / method / variant)
     (root / "params.yaml").write_text(yaml.safe_dump({"run": {"datasets": [dataset], "seeds": [0, 1, 2]}}))
 
 
@@ -161,6 +168,19 @@ def _training(folder: Path) -> None:
     }
     _write(folder / "training.json", summary)
     pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
+
+
+def _curves(folder: Path) -> None:
+    """Reliability and coverage of a model that is a little too sure."""
+    folder.mkdir(parents=True)
+    place = {"split": "unseen", "shots": pd.array([None] * 4, dtype="Int64")}
+    confidence, share = np.array([0.55, 0.7, 0.85, 0.95]), np.array([0.4, 0.3, 0.2, 0.1])
+    rows = {"confidence": confidence, "accuracy": 0.9 * confidence, "share": share}
+    frames = [pd.DataFrame({**place, "form": form, **rows}) for form in ("attenuated", "plain")]
+    pd.concat(frames).to_parquet(folder / "reliability.parquet")
+    kept = {"coverage": np.arange(1, 5) / 4, "accuracy": 0.9 - 0.05 * np.arange(4)}
+    frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users")]
+    pd.concat(frames).to_parquet(folder / "selective.parquet")
 
 
 def _write(path: Path, value: object) -> None:

@@ -84,10 +84,21 @@ def test_every_method_and_figure_of_the_results_is_on_the_page(results: Maker, w
 def test_figures_print_the_intervals_of_the_table(results: Maker, whole: Path) -> None:
     rows = results()
     drawn = " ".join(re.findall(r"<svg.*?</svg>", whole.read_text(encoding="utf-8"), flags=re.DOTALL))
+    forests = ["accuracy", "log_loss", "accuracy_minus_bt"]
     known = rows[(rows.seed == "all") & rows.shots.isna() & rows.split.isin(["seen", "unseen"])]
+    known = known[known.metric.isin(forests)]
     for row in known.itertuples():
         interval = Estimate(row.value, row.ci_low, row.ci_high).interval(scale_of(row.metric), TO)
         assert f">{interval}</text>" in drawn
+
+
+def test_curves_of_probabilities_are_drawn_for_every_method(whole: Path) -> None:
+    text = whole.read_text(encoding="utf-8")
+    figures = re.findall(r"<figcaption>([^<]+)</figcaption>(<svg.*?</svg>)", text, flags=re.DOTALL)
+    titles = ("Unseen users, with the reward", "Unseen users, plain", "Least confident pairs", "Least confident users")
+    for title in titles:
+        (drawn,) = [svg for caption, svg in figures if caption.startswith(title)]
+        assert all(f">{name}</text>" in drawn for name in ("VRF default", "LoRe faithful", "BT default"))
 
 
 def test_page_is_whole_and_asks_nothing_of_the_network(whole: Path) -> None:
@@ -182,6 +193,8 @@ def test_context_reaches_the_page(whole: Path) -> None:
         "45.0 in all, split afresh",
         "no evaluation prompt occurs anywhere in training",
         "The tables passed all 9 checks",
+        "No other row's paired interval lies above VRF on unseen users.",
+        "On unseen users at |C| = 9, LoRe \N{MIDDLE DOT} default (+0.8 points,",
         "In 56.1 % of the pairs the longer response was chosen",
         "3f2c1ab , with uncommitted changes",
         "training.learning_rate 0.001",

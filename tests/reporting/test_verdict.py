@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefactor.reporting.estimates import Estimate
-from prefactor.reporting.tables import ACCURACY, DIFFERENCE, Contender, Key, Section
-from prefactor.reporting.verdict import Outcome, comparisons, headline, verdict
+from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender, Key, Section
+from prefactor.reporting.verdict import Outcome, above_vrf, comparisons, headline, verdict
 
 BT, VRF, LORE = Contender("bt", "default"), Contender("vrf", "default"), Contender("lore", "default")
 Ends = tuple[float, float, float]
@@ -72,3 +72,19 @@ def test_a_method_beats_bt_exactly_if_the_interval_lies_above_zero(value: float,
     assert (") beats BT" in verdict(found, "unseen")) == (value - below > 0)
     assert (") falls short of BT" in verdict(found, "unseen")) == (value + above < 0)
     assert ("one reward for everybody: " in headline(found)) == (value - below <= 0)
+
+
+def test_who_lies_above_vrf_is_said_for_each_number_of_pairs() -> None:
+    rows = {
+        Key(LORE, FROM_VRF, "unseen", 1): Estimate(-0.01, -0.02, 0.01),
+        Key(LORE, FROM_VRF, "unseen", 9): Estimate(0.02, 0.01, 0.03),
+        Key(BT, FROM_VRF, "unseen", 9): Estimate(0.01, 0.0, 0.02),
+    }
+    found = Section("prism", "within-user", "minilm", rows, {}, "default", "default")
+    none, some = above_vrf(found)
+    assert none == "No other row's paired interval lies above VRF on unseen users at |C|\N{NO-BREAK SPACE}= 1."
+    assert "= 9, LoRe" in some and "BT" not in some and "+2.0 points" in some
+
+
+def test_without_differences_nothing_is_said_of_vrf() -> None:
+    assert above_vrf(section({BT: (0.60, 0.58, 0.62)})) == ()
