@@ -88,6 +88,11 @@ class Loadings(nn.Module):
         found = expand(observed, self.mean)
         return {"likelihood": found.value, "gradient": found.gradient, "curvature": found.curvature}
 
+    def no_sums(self, users: int) -> dict[str, Tensor]:
+        """The sums of users without pairs."""
+        nothing = self.mean.new_zeros(0, self.mean.shape[1])
+        return self.sums(Observed(nothing, nothing.sum(-1), torch.zeros(0, dtype=torch.long), users))
+
     def posterior(self, sums: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """A user's weight under each basis: mean (U, K, F), covariance (U, K, F, F), log evidence (U, K) in nats.
 

@@ -19,6 +19,7 @@ CELLS_PER_GROUP = 8_000_000  # bounds the (u, K, n, D) tensors of pairs
 USERS_PER_CHUNK = 512  # bounds the (U, K, D, D) tensors of posteriors
 E_STEPS = 4  # Newton steps of an E step: enough for moments that the next iteration changes anyway
 JITTER = 1e-4
+RESTARTS, K_MEANS_STEPS = 10, 30
 
 
 @dataclass(frozen=True)
@@ -140,13 +141,19 @@ def _start(points: Tensor, components: int, generator: torch.Generator) -> Mixtu
     return Mixture(share, centre, pooled.expand(components, -1, -1).clone())
 
 
-def k_means(points: Tensor, components: int, generator: torch.Generator, iterations: int = 30) -> tuple[Tensor, Tensor]:
-    """Centres (K, D) and each point's label (M,), from far-apart random points (k-means++)."""
+def k_means(points: Tensor, components: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Centres (K, D) and each point's label (M,): the tightest of RESTARTS runs, since one may miss a cluster."""
+    runs = [_one_k_means(points, components, generator) for _ in range(RESTARTS)]
+    return min(runs, key=lambda run: float((points - run[0][run[1]]).square().sum()))
+
+
+def _one_k_means(points: Tensor, components: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """From far-apart random points (k-means++)."""
     centre = points[torch.randint(len(points), (1,), generator=generator)]
     for _ in range(components - 1):
         nearest = torch.cdist(points, centre).square().amin(-1) + 1e-9
         centre = torch.cat([centre, points[torch.multinomial(nearest, 1, generator=generator)]])
-    for _ in range(iterations):
+    for _ in range(K_MEANS_STEPS):
         label = torch.cdist(points, centre).argmin(-1)
         count = torch.bincount(label, minlength=components).unsqueeze(-1)
         mean = torch.zeros_like(centre).index_add_(0, label, points) / count.clamp(min=1)

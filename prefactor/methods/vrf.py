@@ -20,13 +20,13 @@ from prefactor.methods.gaussians import (
     from_natural,
     wasserstein,
 )
-from prefactor.methods.linear import places
 from prefactor.methods.loadings import LoadingParameters, Loadings, pooled
 from prefactor.methods.logistic import Observed
 from prefactor.methods.lore import LoRe, LoReParameters
 from prefactor.methods.pair_encoder import LOG_STD_RANGE, PairEncoder
 from prefactor.methods.pref import PReF, PReFParameters
 from prefactor.preferences import PairBatch
+from prefactor.segments import places
 
 LOADING_SUMS = ("likelihood", "gradient", "curvature")
 
@@ -181,8 +181,7 @@ class VRF(FactorisedReward):
         if self.matched:
             sums |= {name: like.new_zeros(users, self.settings.latent) for name in ("shift", "precision")}
         if self.loadings is not None:
-            sizes = {"likelihood": (), "gradient": (self.features,), "curvature": (self.features,) * 2}
-            sums |= {name: like.new_zeros(users, len(like), *size) for name, size in sizes.items()}
+            sums |= self.loadings.no_sums(users)
         return self._state(sums)
 
     def weights(self, users: UserState) -> Tensor:
@@ -199,8 +198,8 @@ class VRF(FactorisedReward):
             return Margin(margin.mean * scale, margin.variance * scale.square() * widening)
         mean = (self.weights(users)[segment] * difference).sum(-1)  # (N,F+1),(N,F+1) -> (N,) logit
         own = difference[:, : self.features]
-        place, most = places(segment, len(users))
-        direction = own.new_zeros(len(users), most, self.features).index_put((segment, place), own)
+        place, count = places(segment, len(users))
+        direction = own.new_zeros(len(users), int(count.max()), self.features).index_put((segment, place), own)
         variance = ((direction @ users["covariance"]) * direction).sum(-1)  # (U,m,F)@(U,F,F) -> (U,m)
         return Margin(mean, variance[segment, place].clamp(min=0) * scale.square() * widening)
 

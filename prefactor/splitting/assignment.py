@@ -34,9 +34,10 @@ def cut_queues(connection: DuckDBPyConnection, parameters: SplitParameters) -> N
 
 def assign_roles(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
     """Write ``roles``: user, user_id, role, for the users drawn."""
+    direction = "DESC" if parameters.reverse else "ASC"
     connection.execute(
-        """CREATE TABLE user_queue AS SELECT 0 AS queue, user, user_id, row_number() OVER line AS number,
-        number - 1 AS before, 1 AS size FROM fit WINDOW line AS (ORDER BY key, user_id)"""
+        f"""CREATE TABLE user_queue AS SELECT 0 AS queue, user, user_id, row_number() OVER line AS number,
+        number - 1 AS before, 1 AS size FROM fit WINDOW line AS (ORDER BY key {direction}, user_id {direction})"""
     )
     slices = role_slices(parameters)
     cut(connection, "user_queue", slices, "role_cut")

@@ -114,6 +114,8 @@ class SplitParameters:
                   in training; ``pairs``: nothing but the pair itself
     users, pairs  shares by role and by part
     pools         shares of prompts or items, for the rules ``global`` and ``items-...`` only
+    reverse       users are drawn from the other end of the same order: with half of them unseen, two splits make every
+                  user unseen once
     too_few       users who could not fill every needed part of every role asked for: ``drop`` (and count) or ``error``
     memory_limit  of DuckDB, e.g. ``2GB``; what does not fit is spilled beside the output. Does not change the result
     """
@@ -123,6 +125,7 @@ class SplitParameters:
     users: UserShares = field(default_factory=UserShares)
     pairs: PairShares = field(default_factory=PairShares)
     pools: Pools = field(default_factory=Pools)
+    reverse: bool = False
     too_few: Literal["drop", "error"] = "drop"
     memory_limit: str = "2GB"
 

@@ -35,6 +35,13 @@ SMALL: dict[str, dict[str, object]] = {
     "lr": {"ridge": 2.0},
     "surface": {"basis": {"form": "linear", "bases": 1}},
     "vrf": {"basis": {"form": "mlp", "bases": 5}, "latent": 6, "unit_prior": True},
+    "vrf/loadings": {
+        "basis": {"form": "mlp", "bases": 3},
+        "loadings": {"bases": 4},
+        "common": True,
+        "latent": 6,
+        "unit_prior": True,
+    },
 }
 
 
