@@ -1,7 +1,7 @@
 """Write the parameters of a study: the project's own, with what the study changes.
 
 A study is a folder with links to the pipeline and its code, and a ``study.yaml`` that says what differs from the
-project's params.yaml. It has data, models and reports of its own, so that `dvc repro` in the project's root stays small.
+project's params.yaml. It has data, models and reports of its own: `dvc repro` in the project's root stays small.
 """
 
 import sys

@@ -1,5 +1,6 @@
 """Per-user accuracy, log loss and Brier score of a method on the pairs it has not seen."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.cohorts import Cohort
-from prefactor.methods.base import Margin, RewardModel
+from prefactor.methods.base import Margin, RewardModel, UserState
 from prefactor.preferences import PairBatch
 from prefactor.segments import segment_mean
 
@@ -31,17 +32,34 @@ class UserFigures:
     brier_plain: np.ndarray
 
 
+def adapted(model: RewardModel, known: PairBatch) -> Iterator[tuple[int, int, UserState]]:
+    """The state of users first .. last - 1, some at a time, adapted to what is known of them."""
+    for first in range(0, known.n_users, USERS_PER_CHUNK):
+        last = min(first + USERS_PER_CHUNK, known.n_users)
+        yield first, last, model.adapt(known.users_between(first, last))
+
+
+@torch.no_grad()
 def margins(model: RewardModel, known: PairBatch, pairs: PairBatch) -> Margin:
     """Adapt all users on ``known``, then compare ``pairs`` of the same users: a margin (N,) for each."""
-    mean, variance = torch.empty(2, len(pairs), device=pairs.segment.device)
-    with torch.no_grad():
-        for first in range(0, pairs.n_users, USERS_PER_CHUNK):
-            last = min(first + USERS_PER_CHUNK, pairs.n_users)
-            rows = (pairs.segment >= first) & (pairs.segment < last)
-            users = model.adapt(known.users_between(first, last))
-            found = model.compare(users, pairs.users_between(first, last).compact())
-            mean[rows], variance[rows] = found.mean, found.variance
-    return Margin(mean, variance)
+    found = empty_margin(pairs)
+    for first, last, users in adapted(model, known):
+        compare_between(model, users, pairs, first, last, found)
+    return found
+
+
+def empty_margin(pairs: PairBatch) -> Margin:
+    """A margin to be filled, user by user."""
+    return Margin(*torch.empty(2, len(pairs), device=pairs.segment.device))
+
+
+def compare_between(
+    model: RewardModel, users: UserState, pairs: PairBatch, first: int, last: int, into: Margin
+) -> None:
+    """Fill in the margins of the pairs of users first .. last - 1, whose state is ``users``."""
+    rows = (pairs.segment >= first) & (pairs.segment < last)
+    found = model.compare(users, pairs.users_between(first, last).compact())
+    into.mean[rows], into.variance[rows] = found.mean, found.variance
 
 
 def predict(model: RewardModel, cohort: Cohort, part: str, shots: int | None = None) -> UserFigures:

@@ -96,6 +96,10 @@ class RewardModel(nn.Module, ABC):
         Only differences of rewards mean anything, so this is the reward to show, and its variance the one to quote.
         """
 
+    def uncertainties(self, users: UserState) -> Mapping[str, Tensor]:
+        """What the method itself offers as doubt about a user: (U,) by name, growing with doubt; none by default."""
+        return {}
+
     def first_step(self, generator: torch.Generator) -> "RewardModel | None":
         """The model that stage train-basis fits before this one; None for a method of one step."""
         return None

@@ -209,6 +209,19 @@ class VRF(FactorisedReward):
             return users["std"].mean(-1)
         return users["covariance"].diagonal(dim1=-2, dim2=-1).sqrt().mean(-1)
 
+    def uncertainties(self, users: UserState) -> dict[str, Tensor]:
+        """``sigma``, as published; with loadings ``weight_spread``, lambda_u's mean deviation in units of its prior,
+        and ``disagreement`` of the shares that the encoder gives with those that the evidence gives, in [0, 1]."""
+        found = {"sigma": users["std"].mean(-1)} if self.matched else {}
+        if self.loadings is None:
+            return found
+        found["weight_spread"] = users["covariance"].diagonal(dim1=-2, dim2=-1).sqrt().mean(-1)
+        if self.matched:
+            *_, evidence = self.loadings.posterior({name: users[name] for name in LOADING_SUMS})
+            explained = (self.loadings.log_share + evidence).softmax(-1)  # (U,K)
+            found["disagreement"] = (users["weight"] - explained).abs().sum(-1) / 2
+        return found
+
     def first_step(self, generator: torch.Generator) -> RewardModel | None:
         """phi with free weights per seen user: simplex weights (LoRe), or with loadings unconstrained ones (PReF)."""
         if self.loadings is None:
