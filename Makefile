@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= stylebench
+STUDY ?= stylebench
 HOST := 127.0.0.1
 MLFLOW_PORT ?= 5000
 SERVE_PORT ?= 5001
@@ -43,6 +44,12 @@ repro: $(INSTALLED)  ## run the whole pipeline, publish its models, say where ev
 	@for page in reports/data_docs/*/*/index.html; do printf '%-18s %s\n' 'Data docs:' "$(CURDIR)/$$page"; done
 	@printf '%-18s %s\n' 'Registered models:' '$(MLFLOW_TRACKING_URI)' \
 		'' '`make mlflow` shows them, `make serve` serves one'
+
+.PHONY: study
+study: $(INSTALLED)  ## run a study, STUDY=stylebench or people (studies/README.md)
+	@python -m stages.study '$(STUDY)'
+	@cd 'studies/$(STUDY)' && dvc repro
+	@printf '\n%-18s %s\n' 'Report:' '$(CURDIR)/studies/$(STUDY)/reports/index.html'
 
 .PHONY: test
 test: $(INSTALLED)  ## run the tests
