@@ -189,3 +189,91 @@ def test_bases_start_close_together() -> None:
     assert isinstance(model.bases, Gaussians)
     assert model.bases.mean.std() < 0.2
     torch.testing.assert_close(model.bases.std, torch.full_like(model.bases.std, torch.e**-1))
+
+
+def loaded(**changes: object) -> VRF:
+    """VRF with loadings, untrained: three features, four bases."""
+    settings = {"basis": {"form": "linear", "bases": 3}, "loadings": {"bases": 4}, "unit_prior": True, **changes}
+    return make_vrf(**settings)
+
+
+def test_unit_loadings_without_variance_are_the_published_model() -> None:
+    published = make_vrf(unit_prior=True)
+    ours = make_vrf(unit_prior=True, loadings={"bases": 4, "refined": False})
+    ours.load_state_dict(published.state_dict(), strict=False)
+    with torch.no_grad():
+        ours.loadings.mean.copy_(torch.eye(4))
+        ours.loadings.log_precision.fill_(100.0)  # clamped: a variance of exp(-8)
+    pairs = make_pairs(5, 4)
+    expected, found = (model.compare(model.adapt(pairs), pairs) for model in (published, ours))
+    torch.testing.assert_close(found.mean, expected.mean, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.variance, expected.variance, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("changes", [{}, {"common": True}, {"loadings": {"bases": 4, "evidence": True}}])
+def test_loadings_are_updated_pair_by_pair(changes: dict[str, object]) -> None:
+    model, pairs = loaded(**changes), make_pairs(6, 8)
+    early = torch.arange(len(pairs)) % 8 < 3
+    updated = model.update(model.adapt(pairs.select(early)), pairs.select(~early))
+    together = model.adapt(pairs)
+    for name in together.tensors:
+        torch.testing.assert_close(updated[name], together[name], atol=1e-4, rtol=1e-3)
+    nothing = model.adapt(pairs.select(torch.zeros(len(pairs), dtype=torch.bool)))
+    for name, tensor in model.prior_state(6).tensors.items():
+        torch.testing.assert_close(tensor, nothing[name])
+
+
+def test_the_variance_is_that_of_the_users_weight() -> None:
+    """Draws of a basis, of a weight under it, and of the margin that follows, for one user."""
+    model, pairs = loaded(common=True), make_pairs(1, 6)
+    users = model.adapt(pairs)
+    weight, difference = users["weight"][0], model.basis_differences(pairs)
+    mean, covariance, _ = model.loadings.posterior(
+        {name: users[name] for name in ("likelihood", "gradient", "curvature")}
+    )
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.multinomial(weight, 200_000, replacement=True, generator=generator)
+    root = torch.linalg.cholesky(covariance[0])[basis]  # (S,F,F)
+    drawn = mean[0][basis] + (root @ torch.randn(len(basis), 3, 1, generator=generator)).squeeze(-1)
+    margin = drawn @ difference[:, :3].T + difference[:, 3]  # (S,N)
+    found = model.compare(users, pairs)
+    torch.testing.assert_close(found.mean, margin.mean(0), atol=0.02, rtol=0.02)
+    torch.testing.assert_close(found.variance, margin.var(0), atol=0.02, rtol=0.05)
+
+
+def test_with_nothing_personal_the_reward_is_the_common_one() -> None:
+    model, pairs = loaded(common=True), make_pairs(4, 5)
+    with torch.no_grad():
+        model.loadings.mean.zero_()
+        model.loadings.log_precision.fill_(100.0)
+        model.phi.last.weight[:3] *= 1e-3
+    difference = model.basis_differences(pairs)[:, -1]
+    torch.testing.assert_close(model.compare(model.adapt(pairs), pairs).mean, difference, atol=1e-3, rtol=1e-2)
+
+
+def test_loadings_without_a_first_step_are_refused() -> None:
+    with pytest.raises(InputError, match="give it a basis_training"):
+        loaded().prepare(make_pairs(8, 5, seen=True), torch.Generator())
+
+
+def test_preparing_starts_from_the_mixture_and_keeps_the_common_reward() -> None:
+    model, known = loaded(common=True), make_pairs(20, 8, seen=True)
+    before = model.basis_differences(known)[:, -1]
+    model.started = True
+    model.prepare(known, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model.basis_differences(known)[:, -1], before)
+    torch.testing.assert_close(model.loadings.log_share.exp().sum(), torch.tensor(1.0), atol=1e-5, rtol=0)
+
+
+def test_calibration_changes_probabilities_and_no_order() -> None:
+    model, pairs = loaded(calibrated=True), make_pairs(12, 6)
+    before = model.compare(model.adapt(pairs), pairs)
+    model.calibrate([pairs], make_pairs(12, 6, seed=3))
+    after = model.compare(model.adapt(pairs), pairs)
+    assert torch.equal(after.mean.sign(), before.mean.sign())
+    assert not torch.allclose(after.probability(), before.probability())
+
+
+def test_a_common_reward_needs_loadings() -> None:
+    with pytest.raises(ValueError, match="set loadings"):
+        VRFParameters(common=True)

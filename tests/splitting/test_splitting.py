@@ -441,3 +441,15 @@ def test_parameters_that_cannot_be_meant(values: dict, message: str) -> None:
 def test_memory_limit_that_is_no_amount(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'lots' is no amount of memory"):
         split(prepare(tmp_path / "in", plain_rows(5, 9)), tmp_path / "out", replace(FRACTIONS, memory_limit="lots"))
+
+
+def test_two_splits_from_both_ends_make_every_user_unseen_once(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "prepared", plain_rows(40, 12))
+    users = UserShares(seen=0.4, validation=0.1, unseen=0.5)
+    unseen = []
+    for reverse in (False, True):
+        out = tmp_path / f"split-{reverse}"
+        split(prepared, out, SplitParameters(users=users, reverse=reverse))
+        unseen.append({row["user_id"] for row in rows_of(out, "users") if row["role"] == "unseen"})
+    assert not unseen[0] & unseen[1]
+    assert len(unseen[0] | unseen[1]) == 40
