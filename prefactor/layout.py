@@ -39,6 +39,11 @@ def ceiling(dataset: str, backbone: str) -> Path:
     return REPORTS / "ceiling" / dataset / backbone
 
 
+def signal(dataset: str, backbone: str) -> Path:
+    """The test for a personal signal."""
+    return REPORTS / "signal" / dataset / backbone
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of the matrix of trainings: what is trained on what."""

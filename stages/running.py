@@ -19,7 +19,7 @@ SILENT = {
 }
 
 
-SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation")
+SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation", "signal")
 
 
 def check_sections(values: Mapping[str, Any]) -> None:

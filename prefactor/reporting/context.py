@@ -61,14 +61,26 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
+class Signal:
+    """The test for a personal signal: its findings, and the gains (nats) of random deals."""
+
+    findings: Mapping[str, Any]
+    null: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class ReportContext:
-    """Everything on the page that is not a result row. ``dirty``: the commit had changes on top."""
+    """Everything on the page that is not a result row. ``dirty``: the commit had changes on top.
+
+    ``signals`` are keyed by dataset and backbone.
+    """
 
     datasets: Mapping[str, DatasetFacts] = field(default_factory=dict)
     trainings: tuple[Training, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     commit: str = ""
     dirty: bool = False
+    signals: Mapping[tuple[str, str], Signal] = field(default_factory=dict)
 
 
 def collect(root: Path, commit: str = "", dirty: bool = False) -> ReportContext:
@@ -83,7 +95,18 @@ def collect(root: Path, commit: str = "", dirty: bool = False) -> ReportContext:
         parameters,
         commit,
         dirty,
+        _signals(root),
     )
+
+
+def _signals(root: Path) -> dict[tuple[str, str], Signal]:
+    paths = sorted(root.glob(str(layout.signal("*", "*") / "result.json")))
+    return {(path.parent.parent.name, path.parent.name): _signal(path) for path in paths}
+
+
+def _signal(path: Path) -> Signal:
+    null = _table(path.with_name("null.parquet"))
+    return Signal(_object(path), () if null is None else tuple(null["log_loss"].to_pylist()))
 
 
 def _dataset(root: Path, name: str) -> DatasetFacts:

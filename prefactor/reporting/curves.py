@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from prefactor.reporting.figures import Mark, end_labels
+from prefactor.reporting.style import PALETTE
 from prefactor.reporting.svg import blank, drawing, ink, inline
 
 WIDTH, HEIGHT = 440.0, 330.0
@@ -79,3 +80,20 @@ def _percent(axes: Axes, label: str) -> None:
     axes.margins(x=0.03, y=0.05)
     axes.grid(axis="y", color=ink("rule"), linewidth=0.75)
     axes.set_xlabel(label, color=ink("muted"), labelpad=4)
+
+
+def null_distribution(values: Sequence[float], observed: float, unit: str, name: str, description: str) -> Markup:
+    """How often chance gives which value: bars; a line at what was observed, labelled."""
+    with drawing(name):
+        figure, axes = blank(WIDTH, 200, 12, 12, 24, 40)
+        reach = [*values, observed]
+        axes.hist(values, bins=24, color=ink("muted"), alpha=0.75, linewidth=0)
+        axes.axvline(observed, color=PALETTE["vermillion"][0], linewidth=2)
+        axes.axvline(0, color=ink("muted"), linewidth=1, linestyle=(0, (1, 2)))
+        late = observed > (min(reach) + max(reach)) / 2
+        side, top, colour = "right" if late else "left", axes.get_xaxis_transform(), PALETTE["vermillion"][0]
+        axes.text(observed, 1.03, "observed", va="bottom", ha=side, size=11, color=colour, transform=top)
+        axes.set_yticks([])
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel(unit, color=ink("muted"), labelpad=4)
+        return inline(figure, description)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from prefactor.reporting import curves, figures
 from prefactor.reporting.context import DatasetFacts, Distribution, ReportContext
 from prefactor.reporting.estimates import PERCENT, Estimate, Scale, scale_of
+from prefactor.reporting.signal import sentences
 from prefactor.reporting.style import Style, method_name
 from prefactor.reporting.tables import (
     ACCURACY,
@@ -93,6 +94,14 @@ class Check:
 
 
 @dataclass(frozen=True)
+class SignalView:
+    """Do users differ at all: the null distribution with what was observed, and what it says."""
+
+    drawing: Markup
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class View:
     """All that the template shows of one section."""
 
@@ -108,6 +117,7 @@ class View:
     calibration_table: Table | None
     error_by_shots: Table | None
     selective: tuple[Panel, ...]
+    signal: SignalView | None
     accuracy: Table
     settings: Table | None
     further: Table | None
@@ -143,6 +153,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         calibration_table=calibration_table(section, styled),
         error_by_shots=few_shot_table(section, styled, "ece"),
         selective=_selective_panels(section, styled, context.trainings),
+        signal=_signal(section, context),
         accuracy=accuracy_table(section, styled),
         settings=settings_table(section, styled),
         further=further_table(section, styled),
@@ -231,6 +242,16 @@ def _curve(section: Section, styled: Styles) -> Markup | None:
     flat = [mark for mark in ceilings if (mark.name, mark.detail) not in drawn and math.isfinite(mark.estimate.value)]
     words = f"{section.dataset}: accuracy on unseen users by number of reference pairs; a table below has the numbers"
     return figures.few_shot(curves, flat, f"{section.anchor}-few-shot", words)
+
+
+def _signal(section: Section, context: ReportContext) -> SignalView | None:
+    found = context.signals.get((section.dataset, section.backbone))
+    if found is None or not found.null:
+        return None
+    said, unit = sentences(found.findings), "gain over one reward for all, nats per pair"
+    observed = float(found.findings["gain"]["log_loss"])
+    name = f"{section.anchor}-signal"
+    return SignalView(curves.null_distribution(found.null, observed, unit, name, said[0]), said)
 
 
 def _reliability_panels(section: Section, styled: Styles, trainings: Sequence[Training]) -> tuple[Panel, ...]:

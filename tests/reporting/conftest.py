@@ -118,6 +118,7 @@ def leave_files(root: Path, dataset: str = "stylebench", backbone: str = "minilm
         folder = root / "reports/data_docs" / dataset / suite
         _write(folder / "result.json", {"success": True, "suites": {"texts": {"passed": 9}}, "observed": OBSERVED})
         (folder / "index.html").write_text("<p>checks</p>")
+    _signal(root / "reports/signal" / dataset / backbone)
     for method, variant in SCORES:
         _training(root / "models" / dataset / backbone / method / variant)
         _curves(root / "reports/evaluation" / dataset / backbone / method / variant)
@@ -181,6 +182,25 @@ def _curves(folder: Path) -> None:
     kept = {"coverage": np.arange(1, 5) / 4, "accuracy": 0.9 - 0.05 * np.arange(4)}
     frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users")]
     pd.concat(frames).to_parquet(folder / "selective.parquet")
+
+
+def _signal(folder: Path) -> None:
+    """A test that found a personal signal."""
+    null = pd.DataFrame({"log_loss": np.random.default_rng(0).normal(-0.002, 0.003, 199)})
+    summary = {"mean": -0.002, "std": 0.003, "low": -0.008, "high": 0.004}
+    findings = {
+        "users": 1000,
+        "pairs_per_user": 51.4,
+        "permutations": 199,
+        "p_value": 1 / 200,
+        "gain": {"log_loss": 0.1414, "accuracy": 0.1588},
+        "null": {"log_loss": summary},
+        "reliability": {"half": 0.374, "whole": 0.545, "chance": 0.0},
+        "pairs_for_reliability": {"0.5": 42.9, "0.8": 171.8},
+        "users_for_power": 0.6,
+    }
+    _write(folder / "result.json", findings)
+    null.to_parquet(folder / "null.parquet", index=False)
 
 
 def _write(path: Path, value: object) -> None:

@@ -69,6 +69,7 @@ def tiny_parameters() -> dict:
             },
         },
         "evaluation": {"shots": [1, 3]},
+        "signal": {"components": 8, "permutations": 9},
     }
 
 
