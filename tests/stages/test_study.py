@@ -1,0 +1,71 @@
+"""A study's parameters: the project's with its changes, ablations spelt out from what they ablate."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prefactor.errors import InputError
+from prefactor.methods import METHODS
+from prefactor.parameters import build
+from stages.study import merge, spelt_out, study
+from stages.trainings import MethodParameters, RunParameters
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDIES = sorted(path.parent.name for path in (ROOT / "studies").glob("*/study.yaml"))
+
+
+def written(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """The parameters that a study writes."""
+    (folder / "studies" / name).mkdir(parents=True)
+    for file in ("params.yaml", f"studies/{name}/study.yaml"):
+        shutil.copyfile(ROOT / file, folder / file)
+    monkeypatch.chdir(folder)
+    study(name)
+    text = (folder / "studies" / name / "params.yaml").read_text()
+    assert "&id" not in text and "like:" not in text
+    return yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_variant_of_a_study_can_be_built(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = written(name, tmp_path, monkeypatch)
+    run = build(RunParameters, parameters["run"], "run")
+    assert set(run.datasets) <= set(parameters["datasets"])
+    for method in run.methods:
+        for variant in run.variants:
+            found = build(MethodParameters, parameters["methods"][method][variant], variant)
+            build(METHODS[method].Parameters, found.model, variant)
+
+
+def test_every_ablation_differs_from_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = written("ablations", tmp_path, monkeypatch)
+    project = yaml.safe_load((ROOT / "params.yaml").read_text())["methods"]["vrf"]
+    variants = parameters["methods"]["vrf"]
+    assert set(parameters["run"]["variants"]) == set(variants)
+    assert {name: variants[name] for name in project} == project
+    assert len({yaml.safe_dump(variant) for variant in variants.values()}) == len(variants)
+
+
+def test_a_variant_like_another_has_its_changes_and_leaves_the_other_alone() -> None:
+    first = {"model": {"basis": {"bases": 4}, "margin": 1.0}, "training": {"epochs": 3}}
+    variants = {"other": {"like": "first", "model": {"basis": {"bases": 7}}}, "first": first}
+    found = spelt_out(variants, "vrf")
+    assert found["other"] == {"model": {"basis": {"bases": 7}, "margin": 1.0}, "training": {"epochs": 3}}
+    assert found["first"] == first and first["model"]["basis"] == {"bases": 4}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("model", ["defualt", "other", "second"])
+def test_a_variant_like_none_that_is_written_out_is_named(model: str) -> None:
+    variants = {"default": {}, "second": {"like": "default"}, "other": {"like": model}}
+    with pytest.raises(InputError, match=f"methods.vrf.other is like '{model}'"):
+        spelt_out(variants, "vrf")
+
+
+def test_mappings_merge_and_all_else_is_replaced() -> None:
+    assert merge({"a": {"b": 1, "c": [1, 2]}, "d": 0}, {"a": {"c": [3]}, "e": {}}) == {
+        "a": {"b": 1, "c": [3]},
+        "d": 0,
+        "e": {},
+    }
