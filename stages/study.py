@@ -2,6 +2,8 @@
 
 A study is a folder with links to the pipeline and its code, and a ``study.yaml`` that says what differs from the
 project's params.yaml. It has data, models and reports of its own: `dvc repro` in the project's root stays small.
+
+A method's variant there may be ``like`` another one, given by what it changes: an ablation follows what it ablates.
 """
 
 import sys
@@ -12,12 +14,20 @@ import yaml
 
 from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
-from prefactor.parameters import load_parameters
+from prefactor.parameters import load_parameters, nearest
 from stages.running import run
 
 STUDIES = Path("studies")
+LIKE = "like"
 WHOLE = ("datasets",)  # sections that a study replaces: it has its own data and only that
 HEADER = "# Written from params.yaml and study.yaml by `make study`: edit those.\n"
+
+
+class Plain(yaml.SafeDumper):
+    """Writes everything out, where variants share their parts: no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def study(name: str) -> None:
@@ -31,9 +41,10 @@ def study(name: str) -> None:
     for section in WHOLE:
         if section in changes:
             parameters[section] = {}
+    merged = merge(parameters, changes)
+    merged["methods"] = {method: spelt_out(variants, method) for method, variants in merged["methods"].items()}
     with atomic_file(folder / "params.yaml") as scratch:
-        merged = yaml.safe_dump(merge(parameters, changes), sort_keys=False)
-        scratch.write_text(HEADER + merged, encoding="utf-8")
+        scratch.write_text(HEADER + yaml.dump(merged, Dumper=Plain, sort_keys=False), encoding="utf-8")
     print(f"wrote {folder / 'params.yaml'}", file=sys.stderr)
 
 
@@ -45,6 +56,22 @@ def merge(base: Any, changes: Any) -> Any:
         key: merge(base[key], changes[key]) if key in base and key in changes else {**base, **changes}[key]
         for key in {**base, **changes}
     }
+
+
+def spelt_out(variants: dict[str, Any], method: str) -> dict[str, Any]:
+    """A method's variants, each that is ``like`` another one as that one with its own changes."""
+    found = {}
+    for name, variant in variants.items():
+        model = variant.get(LIKE)
+        if model is None:
+            found[name] = variant
+            continue
+        written = [other for other, values in variants.items() if LIKE not in values]
+        if model not in written:
+            meant = nearest(model, written, "variants that are like no other")
+            raise InputError(f"methods.{method}.{name} is like {model!r}, but there is no such variant{meant}")
+        found[name] = merge(variants[model], {key: value for key, value in variant.items() if key != LIKE})
+    return found
 
 
 if __name__ == "__main__":

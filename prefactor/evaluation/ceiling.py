@@ -2,6 +2,7 @@
 
 Only a world whose truth is known has these rows. The first says what noise in the labels leaves; the second what a
 backbone's states can give to any linear method: the gap to 100 % is the backbone's, the gap below it the method's.
+Where people rated items instead, the oracle knows some of their true ratings (``evaluation.ratings_ceiling``).
 """
 
 import json
@@ -17,12 +18,12 @@ from torch import Tensor
 
 from prefactor.cohorts import Cohort, StateView, load_cohorts
 from prefactor.evaluation.accuracy import per_user
+from prefactor.evaluation.ratings_ceiling import ONE_FIT, Ratings, ratings_rows, read_ratings
 from prefactor.evaluation.results import Judged, in_schema, result_rows
 from prefactor.methods.base import Margin
 
 RIDGES = tuple(10.0**power for power in range(-1, 6))
 TRUE, REGRESSED = "true scores", "regressed scores"
-ONE_FIT = "0"  # the oracle has no seed: closed forms, one fit
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class Truth:
         return self.table[[self.rows[text_id] for text_id in text_ids]]
 
 
-def read_truth(prepared: Path) -> Truth | None:
-    """The truth of a prepared dataset, or None where nobody knows it."""
+def read_truth(prepared: Path) -> Truth | Ratings | None:
+    """The truth of a prepared dataset, or the ratings of one of rated items, or None where nobody knows either."""
     source = json.loads((prepared / "source.json").read_text(encoding="utf-8"))
+    if source.get("items"):
+        return read_ratings(prepared)
     if not source.get("truth"):
         return None
     candidates = pq.read_table(prepared / "candidates.parquet")
@@ -56,10 +59,18 @@ def read_truth(prepared: Path) -> Truth | None:
     return Truth(rows, table, _utilities(pq.read_table(prepared / "users.parquet").to_pandas(), len(names)))
 
 
-def ceiling_rows(truth: Truth | None, split: Path, states: StateView, identity: Mapping[str, str]) -> pd.DataFrame:
-    """Accuracy of the oracle on evaluation pairs, seen and unseen, in both variants; no rows without a truth."""
+def ceiling_rows(
+    truth: Truth | Ratings | None, split: Path, states: StateView, identity: Mapping[str, str], shots: Sequence[int]
+) -> pd.DataFrame:
+    """Accuracy of the oracle on evaluation pairs; no rows without a truth.
+
+    With a truth: seen and unseen users, in both variants. With ratings: unseen users, from each number of ratings in
+    ``shots``, and from those of all reference items.
+    """
     if truth is None:
         return in_schema(pd.DataFrame(columns=["dataset"]))
+    if isinstance(truth, Ratings):
+        return ratings_rows(truth, split, identity, shots)
     cohorts = load_cohorts(split, {"truth": truth, "states": states})
     regressed = _regress(cohorts["seen"])
     frames = []

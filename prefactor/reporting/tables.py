@@ -18,6 +18,7 @@ ALL_SEEDS = "all"
 ACCURACY = "accuracy"
 DIFFERENCE = "accuracy_minus_bt"
 FROM_VRF = "accuracy_minus_vrf"
+RATED = "true ratings"  # the oracle's variant on rated items
 AGAINST = "against="  # in the setting of a paired difference: the variant it was taken from
 METRIC_NAMES = {
     ACCURACY: "Accuracy, %",
@@ -109,6 +110,11 @@ class Section:
     def ceilings(self) -> list[Contender]:
         """The oracles."""
         return [contender for contender in self.everyone() if contender.is_ceiling]
+
+    @property
+    def rated(self) -> bool:
+        """Whether a ceiling is told true ratings, whose number its ``shots`` then are."""
+        return any(item.variant == RATED for item in self.ceilings())
 
     def seed_names(self) -> list[str]:
         """All seeds, in order."""

@@ -101,6 +101,13 @@ def test_curves_of_probabilities_are_drawn_for_every_method(whole: Path) -> None
         assert all(f">{name}</text>" in drawn for name in ("VRF default", "LoRe faithful", "BT default"))
 
 
+def test_an_oracle_of_ratings_is_said_to_count_ratings(results: Maker, page: Callable[..., str]) -> None:
+    rows = results()
+    assert "number of true ratings" not in Outline(page(rows)).words
+    rows.loc[rows["variant"] == "true scores", "variant"] = "true ratings"
+    assert "For the oracle |C| is the number of true ratings" in Outline(page(rows)).words
+
+
 def test_page_is_whole_and_asks_nothing_of_the_network(whole: Path) -> None:
     text = whole.read_text(encoding="utf-8")
     outline = Outline(text)

@@ -1,5 +1,6 @@
-"""Studies: what differs from the project's parameters, and nothing else."""
+"""A study's parameters: the project's with its changes, ablations spelt out from what they ablate."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,20 +9,65 @@ import yaml
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
 from prefactor.parameters import build
-from stages.study import merge, study
+from stages.study import merge, spelt_out, study
 from stages.trainings import MethodParameters, RunParameters
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted(path.parent.name for path in (ROOT / "studies").glob("*/study.yaml"))
 
 
-def test_mappings_are_merged_and_all_else_replaced() -> None:
-    base = {"run": {"seeds": [0, 1], "threads": 2}, "quality": {}}
-    changes = {"run": {"seeds": [5]}, "evaluation": {"shots": [1]}}
-    assert merge(base, changes) == {
-        "run": {"seeds": [5], "threads": 2},
-        "quality": {},
-        "evaluation": {"shots": [1]},
+def written(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """The parameters that a study writes."""
+    (folder / "studies" / name).mkdir(parents=True)
+    for file in ("params.yaml", f"studies/{name}/study.yaml"):
+        shutil.copyfile(ROOT / file, folder / file)
+    monkeypatch.chdir(folder)
+    study(name)
+    text = (folder / "studies" / name / "params.yaml").read_text()
+    assert "&id" not in text and "like:" not in text
+    return yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_variant_of_a_study_can_be_built(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = written(name, tmp_path, monkeypatch)
+    run = build(RunParameters, parameters["run"], "run")
+    assert set(run.datasets) <= set(parameters["datasets"])
+    for method in run.methods:
+        for variant in run.variants:
+            found = build(MethodParameters, parameters["methods"][method][variant], variant)
+            build(METHODS[method].Parameters, found.model, variant)
+
+
+def test_every_ablation_differs_from_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = written("ablations", tmp_path, monkeypatch)
+    project = yaml.safe_load((ROOT / "params.yaml").read_text())["methods"]["vrf"]
+    variants = parameters["methods"]["vrf"]
+    assert set(parameters["run"]["variants"]) == set(variants)
+    assert {name: variants[name] for name in project} == project
+    assert len({yaml.safe_dump(variant) for variant in variants.values()}) == len(variants)
+
+
+def test_a_variant_like_another_has_its_changes_and_leaves_the_other_alone() -> None:
+    first = {"model": {"basis": {"bases": 4}, "margin": 1.0}, "training": {"epochs": 3}}
+    variants = {"other": {"like": "first", "model": {"basis": {"bases": 7}}}, "first": first}
+    found = spelt_out(variants, "vrf")
+    assert found["other"] == {"model": {"basis": {"bases": 7}, "margin": 1.0}, "training": {"epochs": 3}}
+    assert found["first"] == first and first["model"]["basis"] == {"bases": 4}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("model", ["defualt", "other", "second"])
+def test_a_variant_like_none_that_is_written_out_is_named(model: str) -> None:
+    variants = {"default": {}, "second": {"like": "default"}, "other": {"like": model}}
+    with pytest.raises(InputError, match=f"methods.vrf.other is like '{model}'"):
+        spelt_out(variants, "vrf")
+
+
+def test_mappings_merge_and_all_else_is_replaced() -> None:
+    assert merge({"a": {"b": 1, "c": [1, 2]}, "d": 0}, {"a": {"c": [3]}, "e": {}}) == {
+        "a": {"b": 1, "c": [3]},
+        "d": 0,
+        "e": {},
     }
 
 
@@ -29,15 +75,16 @@ def test_mappings_are_merged_and_all_else_replaced() -> None:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "studies" / "mine").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"run": {"seeds": [0]}, "datasets": {"a": {"source": "x"}}}))
+    parameters = {"run": {"seeds": [0]}, "datasets": {"a": {"source": "x"}}, "methods": {}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(parameters))
     return tmp_path
 
 
 def test_a_study_has_its_own_data_only(project: Path) -> None:
     (project / "studies/mine/study.yaml").write_text(yaml.safe_dump({"datasets": {"b": {"source": "y"}}}))
     study("mine")
-    written = yaml.safe_load((project / "studies/mine/params.yaml").read_text())
-    assert written == {"run": {"seeds": [0]}, "datasets": {"b": {"source": "y"}}}
+    found = yaml.safe_load((project / "studies/mine/params.yaml").read_text())
+    assert found == {"run": {"seeds": [0]}, "datasets": {"b": {"source": "y"}}, "methods": {}}
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones(project: Path) -> None:
@@ -47,15 +94,6 @@ def test_an_unknown_study_is_refused_with_the_known_ones(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_study_of_the_project_is_the_pipeline_with_sound_parameters(name: str) -> None:
-    folder = ROOT / "studies" / name
+def test_a_study_is_the_projects_own_pipeline(name: str) -> None:
     for part in ("dvc.yaml", "stages", "prefactor"):
-        assert (folder / part).resolve() == ROOT / part
-    changes = yaml.safe_load((folder / "study.yaml").read_text())
-    parameters = merge(yaml.safe_load((ROOT / "params.yaml").read_text()), changes)
-    run = build(RunParameters, parameters["run"], "run")
-    assert set(run.datasets) <= set(changes.get("datasets", parameters["datasets"]))
-    for method in run.methods:
-        for variant in run.variants:
-            settings = build(MethodParameters, parameters["methods"][method][variant], f"{method}.{variant}")
-            build(METHODS[method].Parameters, settings.model, f"{method}.{variant}.model")
+        assert (ROOT / "studies" / name / part).resolve() == ROOT / part

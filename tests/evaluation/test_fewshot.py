@@ -1,0 +1,74 @@
+"""What a method is judged on: the evaluation pairs of each role, from nested sets of known pairs, every seed apart."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from prefactor.cohorts import Cohort
+from prefactor.evaluation.fewshot import judge
+from prefactor.methods.base import Margin, RewardModel, Shape, UserState
+from prefactor.preferences import PairBatch, Responses
+from prefactor.segments import segment_sum
+from tests.worlds import WIDTH, make_cohort, make_cohorts
+
+
+class Confident(RewardModel):
+    """Right about a user exactly if it knows ``needed`` of their pairs or more; counts how often it adapts."""
+
+    name = "confident"
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(None, Shape(WIDTH, 0))
+        self.needed, self.calls = needed, 0
+
+    def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
+        raise NotImplementedError
+
+    def adapt(self, reference: PairBatch) -> UserState:
+        self.calls += 1
+        known = segment_sum(torch.ones(len(reference)), reference.segment, reference.n_users)
+        return UserState({"known": known})
+
+    def compare(self, users: UserState, pairs: PairBatch) -> Margin:
+        right = (users["known"][pairs.segment] >= self.needed).float()
+        return Margin(2 * right - 1, torch.zeros(len(pairs)))
+
+    def reward(self, users: UserState, responses: Responses, segment: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def cohorts() -> dict[str, Cohort]:
+    return make_cohorts(12)
+
+
+def test_accuracy_by_number_of_known_pairs(cohorts: dict[str, Cohort]) -> None:
+    found = judge({"0": Confident(4)}, cohorts, (1, 3, 4, 9))
+    by_condition = {(group.split, group.shots): group.figures["0"] for group in found}
+    assert set(by_condition) == {("seen", None), ("unseen", None), *(("unseen", n) for n in (1, 3, 4, 9))}
+    for (_, shots), figures in by_condition.items():
+        assert (figures.accuracy == (shots is None or shots >= 4)).all()
+        assert (figures.pairs == 6).all()  # evaluation pairs alone
+
+
+def test_a_user_with_fewer_pairs_counts_with_those_they_have(cohorts: dict[str, Cohort]) -> None:
+    short = make_cohort("unseen", 5, 7, known=3)
+    found = judge({"0": Confident(4)}, {**cohorts, "unseen": short}, (20,))
+    assert (found[-1].figures["0"].accuracy == 0).all() and found[-1].shots == 20
+
+
+def test_seeds_are_judged_apart(cohorts: dict[str, Cohort]) -> None:
+    found = judge({"a": Confident(2), "b": Confident(100)}, cohorts, (1, 3))
+    means = [float(np.mean(group.figures[seed].accuracy)) for group in found for seed in ("a", "b")]
+    assert means == [1, 0, 1, 0, 0, 0, 1, 0]
+    assert all(set(group.forecasts) == {"a", "b"} for group in found)
+
+
+def test_conditions_with_the_same_pairs_are_judged_once(cohorts: dict[str, Cohort]) -> None:
+    model = Confident(1)
+    judge({"0": model}, cohorts, (1, 10, 20))  # ten are all there are
+    assert model.calls == 3  # seen, unseen, unseen from one pair
