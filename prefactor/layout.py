@@ -39,6 +39,11 @@ def ceiling(dataset: str, backbone: str) -> Path:
     return REPORTS / "ceiling" / dataset / backbone
 
 
+def portrait(dataset: str, backbone: str) -> Path:
+    """What the default VRF has learnt of its users."""
+    return REPORTS / "portrait" / dataset / backbone
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of the matrix of trainings: what is trained on what."""
