@@ -44,6 +44,11 @@ def signal(dataset: str, backbone: str) -> Path:
     return REPORTS / "signal" / dataset / backbone
 
 
+def portrait(dataset: str, backbone: str) -> Path:
+    """What the default VRF has learnt of its users."""
+    return REPORTS / "portrait" / dataset / backbone
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of the matrix of trainings: what is trained on what."""

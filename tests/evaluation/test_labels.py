@@ -1,0 +1,86 @@
+"""Labels of bases: scorers found whatever the scale, words that tell sides apart, no word of a few users only."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from prefactor.evaluation.labels import LEAST_USERS, SCORERS, TextRows, log_odds, scorer_labels, word_labels
+from prefactor.preferences import PairBatch, Responses
+
+
+def make_scores(groups: int = 40, size: int = 6) -> pd.DataFrame:
+    noise = np.random.default_rng(0)
+    table = pd.DataFrame(noise.normal(size=(groups * size, 3)), columns=["short", "kind", "formal"])
+    return table.assign(text_id=[f"t{row}" for row in range(len(table))], group_id=np.repeat(np.arange(groups), size))
+
+
+def test_scorers_are_found_with_their_sign_whatever_prompts_and_scales_do() -> None:
+    scores = make_scores()
+    of_prompt = 100 * np.random.default_rng(1).normal(size=40)[scores["group_id"]]
+    formal = scores["formal"] - scores.groupby("group_id")["formal"].transform("mean")
+    rewards = torch.tensor(np.column_stack([7 * scores["kind"] + of_prompt, of_prompt - np.exp(formal)]))
+    table = scorer_labels(rewards, scores)
+    assert len(table) == 2 * SCORERS and set(table["kind"]) == {"scorer"}
+    first = table[table["rank"] == 0].set_index("basis")
+    assert first["label"].tolist() == ["kind", "formal"]
+    assert first.loc[0, "value"] > 0.999 and first.loc[1, "value"] < -0.95
+    assert (table[table["rank"] == 1]["value"].abs() < 0.3).all()
+
+
+def test_a_constant_reward_goes_with_nothing() -> None:
+    scores = make_scores()
+    assert (scorer_labels(torch.ones(len(scores), 1), scores)["value"] == 0).all()
+
+
+def make_words(users: int = 12) -> tuple[torch.Tensor, PairBatch, pd.Series]:
+    """Half the users like apples, the other half pears; each has a name of their own in what they choose."""
+    fruit = ["apples", "pears"]
+    rows, segment, chosen, rejected = [], [], [], []
+    for user in range(users):
+        for pair in range(6):
+            mine = user % 2
+            rows += [
+                f"Some {fruit[mine]} for name{'abcdefghijkl'[user]}, the {pair}",
+                f"some {fruit[1 - mine]} for the {pair}",
+            ]
+            chosen.append(len(rows) - 2)
+            rejected.append(len(rows) - 1)
+            segment.append(user)
+    text = torch.arange(len(rows))
+    responses = Responses({"text": text[:, None]}, text)
+    pairs = PairBatch(responses, *(torch.tensor(x) for x in (chosen, rejected, segment)), torch.full((users,), -1))
+    weight = torch.nn.functional.one_hot(torch.arange(users) % 2, 2).float()
+    return weight, pairs, pd.Series(rows)
+
+
+def test_words_tell_what_nearest_users_prefer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefactor.evaluation.labels.NEAREST", 6)
+    table = word_labels(*make_words())
+    best = table[table["rank"] == 0].set_index("basis")
+    assert best["label"].tolist() == ["apples", "pears"] and (best["value"] > 2).all()
+    assert not table["label"].str.startswith("name").any()  # only one user met each
+
+
+def test_a_word_needs_enough_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert word_labels(*make_words(LEAST_USERS - 1)).empty
+    monkeypatch.setattr("prefactor.evaluation.labels.LEAST_USERS", 1)
+    assert word_labels(*make_words())["label"].str.startswith("name").any()
+
+
+def test_log_odds_change_sign_with_the_sides_and_vanish_between_equals() -> None:
+    noise = np.random.default_rng(0)
+    one, other = noise.integers(0, 50, (2, 3, 8)).astype(float)
+    everywhere = one.sum(0) + other.sum(0)
+    np.testing.assert_allclose(log_odds(one, other, everywhere), -log_odds(other, one, everywhere))
+    np.testing.assert_allclose(log_odds(one, one, everywhere), 0)
+
+
+def test_log_odds_grow_with_the_evidence() -> None:
+    side, other = np.array([[6.0, 4.0]]), np.array([[4.0, 6.0]])
+    scores = [log_odds(n * side, n * other, np.array([10.0, 10.0]))[0, 0] for n in (1, 10, 100)]
+    assert 0 < scores[0] < scores[1] < scores[2]
+
+
+def test_text_rows_follow_the_table() -> None:
+    assert TextRows(pd.Index(["a", "b", "c"])).gather(["c", "a"]).tolist() == [[2], [0]]
