@@ -42,6 +42,7 @@ SERVED_CODE = (
     "reading.py",
     "segments.py",
     "serving",
+    "surface.py",
 )
 LONGEST_DESCRIPTION = 5_000  # characters, of a version's column in MLflow's database
 EXAMPLE = [

@@ -52,6 +52,7 @@ def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> N
     assert ran == {
         "train-encoder@stylebench-minilm-vrf-default",
         "evaluate@stylebench-minilm-vrf-default",
+        "portrait@stylebench-minilm",
         "compare",
     }
 
