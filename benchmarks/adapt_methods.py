@@ -1,5 +1,8 @@
 """Every method adapting to new users, all at once against one at a time: microseconds a user, and their ratio.
 
+The first row is what comes before: the embedded backbone's time for the texts of a user's pairs, a sample of users
+together and one by one. The last two columns are adapting as a share of both.
+
     python -m benchmarks.adapt_methods --users 1000
 
 Each method has its default parameters, and methods that fit a user by gradient take ``--steps`` steps. One at a time is
@@ -9,17 +12,27 @@ is printed.
 
 import argparse
 import platform
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
 from benchmarks.adapt import HIDDEN, make_reference, one_user, seconds
+from benchmarks.embed import make_texts
+from prefactor.backbones import BackboneParameters, load_backbone
 from prefactor.methods import METHODS
 from prefactor.methods.base import ClosedForm, RewardModel, Shape
 from prefactor.parameters import build, load_parameters
 from prefactor.preferences import PairBatch, Responses
 
 SEEN = 200
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds a user, when all are handled together and one after the other."""
+
+    together: float
+    alone: float
 
 
 def new_model(name: str, steps: int, responses: Responses, generator: torch.Generator) -> RewardModel:
@@ -52,34 +65,56 @@ def largest_difference(model: RewardModel, reference: PairBatch, singles: list[P
 
 @torch.no_grad()
 def main() -> None:
-    """Measure and print a row per method."""
+    """Measure and print a row for the backbone and one per method."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--responses", type=int, default=6_400)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--loop-users", type=int, default=10)
+    parser.add_argument("--backbone-users", type=int, default=10, help="whose texts the backbone encodes")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{options.users:,} users x {options.pairs} pairs, H = {HIDDEN}, {options.steps} steps where steps are taken")
-    print(f"{'':10} {'at once':>12} {'one by one':>12} {'ratio':>8} {'difference':>11}")
+    backbone = encoding(options.backbone_users, options.pairs, options.repeats)
+    print(
+        f"{'':10} {'at once':>15} {'one by one':>15} {'ratio':>7} {'difference':>11} {'share at once':>14} {'alone':>7}"
+    )
+    print(f"{'backbone':10} {_times(backbone)}   ({2 * options.pairs} texts a user, float32)")
     for name in options.methods:
-        measure(name, options)
+        found, difference = measure(name, options)
+        shares = found.together / (found.together + backbone.together), found.alone / (found.alone + backbone.alone)
+        print(f"{name:10} {_times(found)} {difference:11.1e} {shares[0]:14.2%} {shares[1]:10.2%}")
 
 
-def measure(name: str, options: argparse.Namespace) -> None:
-    """Print one method's row: microseconds a user, and logits."""
+def encoding(users: int, pairs: int, repeats: int) -> Latency:
+    """The embedded backbone on generated texts, two a pair."""
+    backbone = load_backbone(BackboneParameters(compute_dtype="float32", device="cpu"))
+    count = 2 * pairs
+    prompts, responses = make_texts(users * count)
+    parts = [slice(user * count, (user + 1) * count) for user in range(users)]
+    together = seconds(lambda: backbone.encode(prompts, responses), repeats)
+    alone = seconds(lambda: [backbone.encode(prompts[part], responses[part]) for part in parts], repeats)
+    return Latency(together / users, alone / users)
+
+
+def measure(name: str, options: argparse.Namespace) -> tuple[Latency, float]:
+    """One method adapting, and the largest difference of margins between the two ways, in logits."""
     generator = torch.Generator().manual_seed(0)
     plain = make_reference(options.users, options.pairs, options.responses, generator)
     reference = in_view(plain, METHODS[name].view)
     model = new_model(name, options.steps, reference.responses, generator)
     singles = [one_user(reference, user, options.pairs) for user in range(options.loop_users)]
-    batched = seconds(lambda: model.adapt(reference), options.repeats) / options.users
-    loop = seconds(lambda: [model.adapt(single) for single in singles], options.repeats) / options.loop_users
-    difference = largest_difference(model, reference, singles)
-    print(f"{name:10} {1e6 * batched:9.1f} us {1e6 * loop:9.1f} us {loop / batched:7.0f}x {difference:11.1e}")
+    together = seconds(lambda: model.adapt(reference), options.repeats) / options.users
+    alone = seconds(lambda: [model.adapt(single) for single in singles], options.repeats) / options.loop_users
+    return Latency(together, alone), largest_difference(model, reference, singles)
+
+
+def _times(latency: Latency) -> str:
+    ratio = latency.alone / latency.together
+    return f"{1e6 * latency.together:12,.1f} us {1e6 * latency.alone:12,.1f} us {ratio:6.1f}x"
 
 
 if __name__ == "__main__":
