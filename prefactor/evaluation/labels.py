@@ -71,10 +71,10 @@ def word_labels(weight: Tensor, known: PairBatch, responses: pd.Series) -> pd.Da
     known = known.compact()
     vocabulary, found = _words(responses.iloc[known.responses.views["text"].flatten().numpy()])
     present = _present(found, len(vocabulary), len(known.responses))  # (V,T)
-    counts = [_counts(weight, known, rows, present) for rows in (known.chosen, known.rejected)]  # (K,V) each
+    chosen, rejected = (_counts(weight, known, rows, present) for rows in (known.chosen, known.rejected))  # (K,V) each
     everywhere = np.bincount(found["word"], minlength=len(vocabulary)).astype(float)
     common = _users_of(known, found, len(vocabulary)) >= LEAST_USERS
-    score = log_odds(*(side[:, common] for side in counts), everywhere[common])
+    score = log_odds(chosen[:, common], rejected[:, common], everywhere[common])
     order = np.argsort(-score, axis=1, kind="stable")[:, :WORDS]
     return _table("word", vocabulary[common][order], np.take_along_axis(score, order, 1))
 

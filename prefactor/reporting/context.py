@@ -105,7 +105,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         quality={gate: found for gate, docs in gates.items() if (found := _object(docs / "result.json"))},
         pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
         embeddings={path.parent.name: _object(path) for path in reports},
-        portraits={path.name: found for path in portraits if (found := read_portrait(path))},
+        portraits={path.name: portrait for path in portraits if (portrait := read_portrait(path))},
     )
 
 

@@ -16,6 +16,7 @@ from prefactor.reporting.estimates import PERCENT
 
 TABLES = ("coverage", "space", "labels")
 LEAST_SHARE = 0.05  # of a user: smaller ones are not drawn, unless they explain a pair
+LEAST_USE = 0.01  # mean share of a basis that is numbered in the space: the unused ones lie on top of each other
 MOST_BARS = 6
 LONGEST = 24  # characters of a label beside a bar
 MINUS = "\N{MINUS SIGN}"
@@ -94,7 +95,7 @@ def view_of_portrait(found: Portrait, anchor: str) -> PortraitView:
         coverage=_coverage(groups, bases, anchor),
         groups=tuple(groups),
         lines=tuple(_line(number, basis, groups) for number, basis in bases.items()),
-        space=_space(found.space, bases, anchor) if len(found.space) else None,
+        space=_space(found.space, bases, _used(groups), anchor) if len(found.space) else None,
         explained=explained,
         drawn=int((found.space["kind"] != "basis").sum()),
         people=tuple(
@@ -161,18 +162,20 @@ def _coverage(groups: Mapping[str, pd.DataFrame], bases: Mapping[int, Basis], an
     return figures.coverage(bars, f"{anchor}-bases", words)
 
 
-def _space(table: pd.DataFrame, bases: Mapping[int, Basis], anchor: str) -> Markup:
-    ovals = [
-        figures.Oval(row.x, row.y, (row.xx, row.xy, row.yy), bases[row.basis].colour, _number(row, bases))
-        for row in table.itertuples()
-    ]
-    users = sum(not oval.name for oval in ovals)
-    words = f"{users:,} users and {len(ovals) - users} bases on the two leading components of users' means"
+def _used(groups: Mapping[str, pd.DataFrame]) -> set[int]:
+    """The bases that some group of users makes use of."""
+    return {int(number) for rows in groups.values() for number in rows.index[rows["share"] >= LEAST_USE]}
+
+
+def _space(table: pd.DataFrame, bases: Mapping[int, Basis], used: set[int], anchor: str) -> Markup:
+    ovals = []
+    for row in table.itertuples():
+        basis, is_basis = bases[row.basis], row.kind == "basis"
+        name = str(basis.number) if is_basis and row.basis in used else ""
+        ovals.append(figures.Oval(row.x, row.y, (row.xx, row.xy, row.yy), basis.colour, is_basis, name))
+    users = sum(not oval.basis for oval in ovals)
+    words = f"{users:,} users and {len(ovals) - users:,} bases on the two leading components of users' means"
     return figures.space(ovals, f"{anchor}-space", words)
-
-
-def _number(row: Any, bases: Mapping[int, Basis]) -> str:
-    return str(bases[row.basis].number) if row.kind == "basis" else ""
 
 
 def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) -> Person:

@@ -14,7 +14,7 @@ from prefactor.reporting.svg import blank, drawing, ink, inline
 
 LINE = 21.0  # height of a row
 WIDTH, NAMES, COUNTS = 440.0, 150.0, 78.0  # of the coverage figure; its columns of names and of numbers
-PERSON = (300.0, 120.0)  # width of a person's figure, and of its column of names
+PERSON = (330.0, 146.0)  # width of a person's figure, and of its column of names
 SPACE = 440.0  # side of the preference space
 COLOURED = tuple(
     name for name in PALETTE if name != "grey"
@@ -34,12 +34,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Oval:
-    """A Gaussian on the plane: centre, covariance (xx, xy, yy), colour's name; a ``name`` if it is a basis."""
+    """A Gaussian on the plane: centre, covariance (xx, xy, yy), colour's name.
+
+    Whether it is a basis, else a user; a basis has a ``name`` if it is to be read.
+    """
 
     x: float
     y: float
     covariance: tuple[float, float, float]
     colour: str
+    basis: bool = False
     name: str = ""
 
 
@@ -54,15 +58,23 @@ def person(bars: Sequence[Bar], name: str, description: str) -> Markup:
 
 
 def space(ovals: Sequence[Oval], name: str, description: str) -> Markup:
-    """Users as ellipses of one standard deviation, bases as crosses with their numbers, on two components."""
+    """Users as ellipses of one standard deviation, bases as crosses with their names, on two components."""
     with drawing(name):
         figure, axes = blank(SPACE, SPACE, 12, 12, 12, 34)
         axes.set(xticks=[], yticks=[])
-        for oval in (oval for oval in ovals if not oval.name):
-            axes.add_patch(_ellipse(oval, facecolor=_hex(oval), alpha=0.13, linewidth=0))
+        for oval in (oval for oval in ovals if not oval.basis):
+            axes.add_patch(_ellipse(oval, facecolor=_hex(oval), alpha=0.1, linewidth=0))
             axes.plot(oval.x, oval.y, "o", color=_hex(oval), markersize=2.6, markeredgewidth=0)
-        for oval in (oval for oval in ovals if oval.name):
-            axes.plot(oval.x, oval.y, "P", color=_hex(oval), markersize=8, markeredgecolor=ink("paper"), zorder=3)
+        for oval in (oval for oval in ovals if oval.basis):
+            axes.plot(
+                oval.x,
+                oval.y,
+                "P",
+                color=_hex(oval),
+                markersize=8 if oval.name else 4,
+                markeredgecolor=ink("paper"),
+                zorder=3,
+            )
             at, shift = (oval.x, oval.y), (6, 4)
             axes.annotate(oval.name, at, shift, textcoords="offset points", size=9.5, color=ink("ink"), zorder=4)
         axes.margins(0.08)
@@ -102,7 +114,7 @@ def _ellipse(oval: Oval, **look: object) -> Ellipse:
     variance, axes = np.linalg.eigh(np.array([[xx, xy], [xy, yy]]))  # ascending
     small, large = 2 * np.sqrt(np.clip(variance, 0, None))
     angle = float(np.degrees(np.arctan2(axes[1, 1], axes[0, 1])))
-    return Ellipse((oval.x, oval.y), large, small, angle=angle, **look)  # type: ignore[arg-type]
+    return Ellipse((oval.x, oval.y), large, small, angle=angle, **look)
 
 
 def _hex(oval: Oval) -> str:

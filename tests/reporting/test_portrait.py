@@ -80,6 +80,17 @@ def test_a_person_shows_large_shares_and_bases_that_explain_a_pair() -> None:
     assert names == ["1", "2", "3"]
 
 
+def test_the_space_numbers_the_bases_that_are_used() -> None:
+    found = make_portrait()
+    unused = found.coverage["basis"] == 3
+    found.coverage.loc[unused, "share"] = 0.0
+    drawn = view_of_portrait(found, "a").space
+    assert drawn is not None
+    most = found.coverage.groupby("basis")["share"].max()
+    numbers = set(re.findall(r">(\d+)</text>", drawn))
+    assert numbers == {str(number + 1) for number in most.index[most >= 0.01]} and "4" not in numbers
+
+
 def test_the_space_is_left_out_where_there_is_none() -> None:
     found = make_portrait()
     empty = Portrait(found.coverage, found.space[:0], found.labels[:0], {**found.about, "explained": []})
