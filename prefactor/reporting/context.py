@@ -14,6 +14,7 @@ from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.parameters import load_parameters
 from prefactor.reading import read_object
+from prefactor.reporting.portrait import Portrait, read_portrait
 from prefactor.trainings import Training, find_trainings
 
 # Sources whose texts are ours to print: real people's words stay out of a page that travels.
@@ -58,6 +59,7 @@ class DatasetFacts:
     quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)  # suite -> path of its Data Docs from the root
     embeddings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # backbone -> its report
+    portraits: Mapping[str, Portrait] = field(default_factory=dict)  # backbone -> what its default VRF has learnt
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
     source = _object(prepared / "source.json")
     pairs = _table(prepared / "pairs.parquet")
     reports = sorted(root.glob(str(layout.states(name, "*") / "report.json")))
+    portraits = sorted(root.glob(str(layout.portrait(name, "*"))))
     texts = _table(prepared / "texts.parquet")
     return DatasetFacts(
         source=source,
@@ -125,6 +128,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         quality={gate: found for gate, docs in gates.items() if (found := _object(docs / "result.json"))},
         pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
         embeddings={path.parent.name: _object(path) for path in reports},
+        portraits={path.name: portrait for path in portraits if (portrait := read_portrait(path))},
     )
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from prefactor.reporting import curves, figures
 from prefactor.reporting.context import DatasetFacts, Distribution, ReportContext
 from prefactor.reporting.estimates import PERCENT, Estimate, Scale, scale_of
+from prefactor.reporting.portrait import PortraitView, view_of_portrait
 from prefactor.reporting.signal import sentences
 from prefactor.reporting.style import Style, method_name
 from prefactor.reporting.tables import (
@@ -123,6 +124,7 @@ class View:
     further: Table | None
     curve: Markup | None
     curve_table: Table | None
+    portrait: PortraitView | None
     trainings: tuple[TrainingView, ...]
     facts: DatasetFacts
     words: Markup | None
@@ -140,6 +142,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
     """Everything the page says about one section."""
     facts = context.datasets.get(section.dataset, DatasetFacts())
     verdicts = tuple(sentence for split in ("unseen", "seen") if (sentence := verdict(section, split)))
+    portrait = facts.portraits.get(section.backbone)
     return View(
         section=section,
         title=headline(section, _validated(section, context.trainings)),
@@ -159,6 +162,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         further=further_table(section, styled),
         curve=_curve(section, styled),
         curve_table=few_shot_table(section, styled),
+        portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
         trainings=_trainings(section, styled, context.trainings),
         facts=facts,
         words=_distribution(section, facts.words, "words per response"),

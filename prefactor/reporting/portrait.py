@@ -1,0 +1,196 @@
+"""What stage portrait found of a dataset's default VRF, and how the page shows it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from markupsafe import Markup
+
+from prefactor.errors import InputError
+from prefactor.reading import read_object
+from prefactor.reporting import portrait_figures as figures
+from prefactor.reporting.estimates import PERCENT
+
+TABLES = ("coverage", "space", "labels")
+LEAST_SHARE = 0.05  # of a user: smaller ones are not drawn, unless they explain a pair
+LEAST_USE = 0.01  # mean share of a basis that is numbered in the space: the unused ones lie on top of each other
+MOST_BARS = 6
+LONGEST = 24  # characters of a label beside a bar
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """The stage's tables, and what portraits.json says."""
+
+    coverage: pd.DataFrame
+    space: pd.DataFrame
+    labels: pd.DataFrame
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A basis as people read it: its number from 1, the name of its colour, its label short and with figures."""
+
+    number: int
+    colour: str
+    short: str
+    label: str
+
+
+@dataclass(frozen=True)
+class BasisLine:
+    """A line of the bases' table: mean shares in percent and numbers of users, as text, a cell for each group."""
+
+    basis: Basis
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One user: what kind, and their figure."""
+
+    title: str
+    drawing: Markup
+
+
+@dataclass(frozen=True)
+class PortraitView:
+    """All that the page shows of one portrait. ``by``: what labels are made of, scorer or word; empty without any."""
+
+    seed: str
+    by: str
+    coverage: Markup
+    groups: tuple[str, ...]
+    lines: tuple[BasisLine, ...]
+    space: Markup | None
+    explained: tuple[str, ...]
+    drawn: int
+    people: tuple[Person, ...]
+
+
+def read_portrait(folder: Path) -> Portrait | None:
+    """What the stage left in ``folder``; None where it had no model. InputError for a file that is broken."""
+    if not (folder / "portraits.json").exists():
+        return None
+    try:
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{folder} cannot be read ({error}): rerun stage portrait") from error
+    return Portrait(**tables, about=read_object(folder / "portraits.json", "rerun stage portrait"))
+
+
+def view_of_portrait(found: Portrait, anchor: str) -> PortraitView:
+    """The figures and the table; ``anchor`` keeps the figures of several sections apart."""
+    groups = _groups(found.coverage)
+    bases = _bases(found, groups)
+    explained = tuple(PERCENT.text(share) for share in found.about["explained"])
+    return PortraitView(
+        seed=str(found.about["seed"]),
+        by=str(found.labels["kind"].iloc[0]) if len(found.labels) else "",
+        coverage=_coverage(groups, bases, anchor),
+        groups=tuple(groups),
+        lines=tuple(_line(number, basis, groups) for number, basis in bases.items()),
+        space=_space(found.space, bases, _used(groups), anchor) if len(found.space) else None,
+        explained=explained,
+        drawn=int((found.space["kind"] != "basis").sum()),
+        people=tuple(
+            _person(person, bases, f"{anchor}-person-{number}") for number, person in enumerate(found.about["people"])
+        ),
+    )
+
+
+def _groups(coverage: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Groups of users by name, each with a row per basis, in the table's order."""
+    found = {}
+    for (split, shots), rows in coverage.groupby(["split", "shots"], dropna=False, sort=False):
+        found[str(split) if pd.isna(shots) else f"{split}, {shots} pairs"] = rows.set_index("basis")
+    return found
+
+
+def _bases(found: Portrait, groups: Mapping[str, pd.DataFrame]) -> dict[int, Basis]:
+    """Bases by their row, the one with most users first; the first ones have colours of their own."""
+    first = next(iter(groups.values()))
+    order = first.sort_values(["largest", "share"], ascending=False, kind="stable").index
+    named = {number: rows.sort_values("rank") for number, rows in found.labels.groupby("basis")}
+    return {
+        int(number): _basis(int(number), place, named.get(number, found.labels[:0]))
+        for place, number in enumerate(order)
+    }
+
+
+def _basis(number: int, place: int, labels: pd.DataFrame) -> Basis:
+    colour = figures.COLOURED[place] if place < len(figures.COLOURED) else "grey"
+    rows = list(zip(labels["kind"], labels["label"], labels["value"], strict=True))
+    short = ", ".join(f"{_sign(value)}{label}" if kind == "scorer" else label for kind, label, value in rows)
+    figures_too = ", ".join(f"{label} {_sign(value)}{abs(value):.2f}" for _, label, value in rows)
+    return Basis(number + 1, colour, short, figures_too)
+
+
+def _sign(value: float) -> str:
+    return MINUS if value < 0 else "+"
+
+
+def _name(basis: Basis) -> str:
+    text = f"{basis.number}  {basis.short}".rstrip()
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _line(number: int, basis: Basis, groups: Mapping[str, pd.DataFrame]) -> BasisLine:
+    shares = [PERCENT.text(rows.loc[number, "share"]) for rows in groups.values()]
+    users = [f"{rows.loc[number, 'largest']:,}" for rows in groups.values()]
+    return BasisLine(basis, (*shares, *users))
+
+
+def _coverage(groups: Mapping[str, pd.DataFrame], bases: Mapping[int, Basis], anchor: str) -> Markup:
+    first, *others = groups.values()
+    bars = [
+        figures.Bar(
+            _name(basis),
+            basis.colour,
+            float(first.loc[number, "share"]),
+            tuple(float(rows.loc[number, "share"]) for rows in others),
+            " / ".join(f"{rows.loc[number, 'largest']:,}" for rows in [first, *others[:1]]),
+        )
+        for number, basis in bases.items()
+    ]
+    words = "Mean share of each basis: " + "; ".join(f"{bar.name} {PERCENT.text(bar.share)} %" for bar in bars)
+    return figures.coverage(bars, f"{anchor}-bases", words)
+
+
+def _used(groups: Mapping[str, pd.DataFrame]) -> set[int]:
+    """The bases that some group of users makes use of."""
+    return {int(number) for rows in groups.values() for number in rows.index[rows["share"] >= LEAST_USE]}
+
+
+def _space(table: pd.DataFrame, bases: Mapping[int, Basis], used: set[int], anchor: str) -> Markup:
+    ovals = []
+    for row in table.itertuples():
+        basis, is_basis = bases[row.basis], row.kind == "basis"
+        name = str(basis.number) if is_basis and row.basis in used else ""
+        ovals.append(figures.Oval(row.x, row.y, (row.xx, row.xy, row.yy), basis.colour, is_basis, name))
+    users = sum(not oval.basis for oval in ovals)
+    words = f"{users:,} users and {len(ovals) - users:,} bases on the two leading components of users' means"
+    return figures.space(ovals, f"{anchor}-space", words)
+
+
+def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) -> Person:
+    """Their largest shares as bars; the share of their pairs that a basis explains best as a dot."""
+    weight, pairs = person["weight"], person["explained"]
+    shown = [number for number in bases if weight[number] >= LEAST_SHARE or pairs[number]]
+    shown = sorted(shown, key=lambda number: (-weight[number], -pairs[number]))[:MOST_BARS]
+    known = max(person["pairs"], 1)
+    bars = [
+        figures.Bar(_name(bases[number]), bases[number].colour, weight[number], (pairs[number] / known,))
+        for number in shown
+    ]
+    title = f"{person['pairs']} pairs known, {person['diversity']} diversity: {person['entropy']:.2f} nats"
+    return Person(title, figures.person(bars, name, f"{title}. {_spoken(bars)}"))
+
+
+def _spoken(bars: Sequence[figures.Bar]) -> str:
+    return "; ".join(f"{bar.name} {PERCENT.text(bar.share)} %" for bar in bars)
