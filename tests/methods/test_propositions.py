@@ -133,8 +133,8 @@ def test_gradients_by_basis_rewards_vanish(mean: float) -> None:
 def test_gradients_by_weights_stay(mean: float) -> None:
     """Proposition 2 as printed says that those of w_u vanish too. They do not.
 
-    Weights are bounded, so the variance can only grow with dP; and d mu / d w = dP grows as fast as dL / d mu falls: the
-    limit is -(dP - mu) / (2 sqrt(c) sigma).
+    Weights are bounded, so the variance can only grow with dP; and d mu / d w = dP grows as fast as dL / d mu falls:
+    the limit is -(dP - mu) / (2 sqrt(c) sigma).
     """
     weight, difference = spread_apart(mean, 1e6)
     (gradient,) = torch.autograd.grad(loss(margin(weight, difference)), weight)
