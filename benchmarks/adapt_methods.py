@@ -83,9 +83,7 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{options.users:,} users x {options.pairs} pairs, H = {HIDDEN}, {options.steps} steps where steps are taken")
     backbone = encoding(options.backbone_users, options.pairs, options.repeats)
-    print(
-        f"{'':10} {'at once':>15} {'one by one':>15} {'ratio':>7} {'difference':>11} {'share: at once':>14} {'one by one':>10}"
-    )
+    print(f"{'':10} {'at once':>15} {'one by one':>15} {'ratio':>7} {'difference':>11}   of all: at once, one by one")
     print(f"{'backbone':10} {_times(backbone)}   ({2 * options.pairs} texts a user, float32)")
     for name in options.methods:
         found, difference = measure(name, options)
