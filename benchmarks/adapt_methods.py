@@ -45,6 +45,10 @@ def new_model(name: str, steps: int, responses: Responses, generator: torch.Gene
     model = kind(settings, Shape(HIDDEN, SEEN, texts=len(responses)), generator)  # type: ignore[call-arg]
     model.standardise(responses)
     if isinstance(model, ClosedForm):
+        basis = model.first_step(generator)
+        if basis is not None:
+            basis.standardise(responses)
+            model.start_from(basis)
         known = replace(make_reference(SEEN, 45, len(responses), generator), users=torch.arange(SEEN))
         model.fit(replace(known, responses=responses), generator)
     return model.eval()
@@ -79,9 +83,7 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{options.users:,} users x {options.pairs} pairs, H = {HIDDEN}, {options.steps} steps where steps are taken")
     backbone = encoding(options.backbone_users, options.pairs, options.repeats)
-    print(
-        f"{'':10} {'at once':>15} {'one by one':>15} {'ratio':>7} {'difference':>11} {'share at once':>14} {'alone':>7}"
-    )
+    print(f"{'':10} {'at once':>15} {'one by one':>15} {'ratio':>7} {'difference':>11}   of all: at once, one by one")
     print(f"{'backbone':10} {_times(backbone)}   ({2 * options.pairs} texts a user, float32)")
     for name in options.methods:
         found, difference = measure(name, options)
