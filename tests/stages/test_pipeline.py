@@ -22,6 +22,14 @@ def test_every_promised_file_is_there(whole: Project) -> None:
             assert (reports / "data_docs" / dataset / gate / "index.html").exists()
 
 
+def test_the_portrait_names_every_basis_by_its_scorers(whole: Project) -> None:
+    folder = whole.folder / "reports" / "portrait" / "stylebench" / "minilm"
+    labels, used = (pd.read_parquet(folder / f"{name}.parquet") for name in ("labels", "coverage"))
+    assert set(labels["basis"]) == set(used["basis"]) == set(range(4)) and set(labels["kind"]) == {"scorer"}
+    assert len(json.loads((folder / "portraits.json").read_text())["people"]) == 4
+    assert "Inside VRF" in (whole.folder / "reports" / "index.html").read_text()
+
+
 def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     results = pd.read_parquet(whole.folder / "reports" / "results.parquet")
     accuracy = results[(results.metric == "accuracy") & (results.seed == "all")]
