@@ -1,32 +1,49 @@
 """Stage evaluate: one trained method on evaluation pairs, all seeds."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from prefactor import layout
 from prefactor.atomic import atomic_folder
+from prefactor.backbones import States
+from prefactor.cohorts import Cohort
+from prefactor.evaluation.ceiling import Truth, read_truth
 from prefactor.evaluation.fewshot import judge
+from prefactor.evaluation.recovery import CandidatePool
 from prefactor.evaluation.results import per_user_table, reliability, result_rows, selective, write_results
+from prefactor.evaluation.size import parameters_by_users
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, section
 from stages.running import run
-from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, run_parameters
+from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, cell_views, run_parameters
 
 
 def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
-    """Judge a cell's models; write results.parquet, users.parquet for paired comparisons, and curves of calibration."""
+    """Judge a cell's models; write results.parquet, users.parquet for paired comparisons, curves and counts."""
     cell = Cell(dataset, backbone, method, variant)
     parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
     models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
-    cohorts = cell_cohorts(cell, cell_states(cell, training["backbone"]))
-    judged = judge(models, cohorts, parameters.shots)
+    states = cell_states(cell, training["backbone"])
+    cohorts = cell_cohorts(cell, states)
+    judged = judge(models, cohorts, parameters.shots, _candidates(cell, states, cohorts))
     with atomic_folder(cell.evaluation) as scratch:
         write_results(result_rows(judged, _identity(cell, training["run"])), scratch / "results.parquet")
         tables = {"users": per_user_table(judged), "reliability": reliability(judged), "selective": selective(judged)}
+        tables["size"] = parameters_by_users(next(iter(models.values())))
         for name, table in tables.items():
             table.to_parquet(scratch / f"{name}.parquet", compression="zstd", index=False)
+
+
+def _candidates(cell: Cell, states: States, cohorts: Mapping[str, Cohort]) -> CandidatePool | None:
+    """Candidates with their true utilities, where the source knows them and the method reads a response."""
+    prepared, views = layout.prepared(cell.dataset), cell_views(cell, states)
+    truth = read_truth(prepared)
+    if not isinstance(truth, Truth) or not views:
+        return None
+    return CandidatePool.of(truth, prepared, layout.split(cell.dataset), views, cohorts)
 
 
 def _identity(cell: Cell, training: str) -> dict[str, str]:

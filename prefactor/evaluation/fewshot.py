@@ -1,36 +1,125 @@
 """All that a trained method is judged on: seen users, unseen users, and unseen users with few reference pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from prefactor.cohorts import Cohort
-from prefactor.evaluation.accuracy import margins, per_user
-from prefactor.evaluation.calibration import Forecast
+from prefactor.evaluation.accuracy import adapted, compare_between, empty_margin, per_user
+from prefactor.evaluation.calibration import PLAIN, Forecast
+from prefactor.evaluation.recovery import METRIC, CandidatePool, utility_correlations
 from prefactor.evaluation.results import Judged
-from prefactor.methods.base import RewardModel
+from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, make_pool, user_doubts
+from prefactor.methods.base import Margin, RewardModel
+from prefactor.preferences import PairBatch
 
 
-def judge(models: Mapping[str, RewardModel], cohorts: Mapping[str, Cohort], shots: Sequence[int]) -> list[Judged]:
-    """Score every seed's model on evaluation pairs.
+def judge(
+    models: Mapping[str, RewardModel],
+    cohorts: Mapping[str, Cohort],
+    shots: Sequence[int],
+    candidates: CandidatePool | None = None,
+) -> list[Judged]:
+    """Score every seed's model on evaluation pairs, and what it doubts about unseen users.
 
     Seen users are known by all their training pairs, unseen users by all their reference pairs, and by the first n
-    of them for every n in ``shots``. A user with fewer than n pairs counts with the pairs they have.
+    of them for every n in ``shots``. A user with fewer than n pairs counts with the pairs they have. With
+    ``candidates``, of a world whose truth is known, rewards are also held against true utilities.
     """
     judged: dict[tuple[str, int], Judged] = {}  # (role, number of known pairs): sets are nested, so equal ones coincide
     conditions: list[tuple[str, int | None]] = [("seen", None), ("unseen", None), *(("unseen", n) for n in shots)]
+    questions = Questions.prepare(models, cohorts, shots, candidates)
     found = []
     for role, limit in conditions:
         key = role, len(cohorts[role].known(limit))
         if key not in judged:
-            judged[key] = _judge(models, cohorts[role], limit)
+            judged[key] = _judge(models, cohorts[role], limit, questions)
         found.append(replace(judged[key], shots=limit))
     return found
 
 
-def _judge(models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None) -> Judged:
+@dataclass(frozen=True)
+class Questions:
+    """What is asked beside evaluation pairs.
+
+    ``pool`` of pairs and each seed's ``scales`` (the constants of combinations) are for doubts about unseen users;
+    ``candidates`` for rewards against true utilities.
+    """
+
+    pool: PairBatch
+    scales: Mapping[str, Scales]
+    candidates: CandidatePool | None
+
+    @classmethod
+    def prepare(
+        cls,
+        models: Mapping[str, RewardModel],
+        cohorts: Mapping[str, Cohort],
+        shots: Sequence[int],
+        candidates: CandidatePool | None,
+    ) -> Self:
+        """Constants come from validation users at the middle one of ``shots``; one set, whatever a user's pairs."""
+        pool = make_pool(cohorts["seen"])
+        known = cohorts["validation"].known(sorted(shots)[len(shots) // 2] if shots else None).compact()
+        with torch.no_grad():
+            doubts = {seed: user_doubts(model, model.adapt(known), known, pool) for seed, model in models.items()}
+        return cls(pool, {seed: Scales.of(found) for seed, found in doubts.items()}, candidates)
+
+
+@dataclass
+class Answers:
+    """One model's answers in one condition, filled in some users at a time: margins (N,), and (U,) by name."""
+
+    margin: Margin
+    doubts: list[Doubts] = field(default_factory=list)
+    recovered: list[Tensor] = field(default_factory=list)
+
+
+def _judge(models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, questions: Questions) -> Judged:
     """One condition, all seeds."""
+    pairs = cohort.to_predict("evaluation")
+    found = {seed: _answer(model, cohort, limit, questions) for seed, model in models.items()}
+    forecasts = {seed: Forecast.of(answers.margin, pairs) for seed, answers in found.items()}
+    return Judged(
+        cohort.role,
+        limit,
+        cohort.user_ids,
+        figures={seed: per_user(answers.margin, pairs) for seed, answers in found.items()},
+        forecasts=forecasts,
+        doubts={
+            seed: _doubts(answers, questions.scales[seed], forecasts[seed])
+            for seed, answers in found.items()
+            if answers.doubts
+        },
+        further={
+            seed: {METRIC: torch.cat(answers.recovered).numpy()} for seed, answers in found.items() if answers.recovered
+        },
+        known=cohort.known(limit).pairs_per_user().numpy(),
+    )
+
+
+@torch.no_grad()
+def _answer(model: RewardModel, cohort: Cohort, limit: int | None, questions: Questions) -> Answers:
+    """Each user adapts once for evaluation pairs, the pool and candidates, and once in halves."""
     known, pairs = cohort.known(limit), cohort.to_predict("evaluation")
-    found = {seed: margins(model, known, pairs) for seed, model in models.items()}
-    figures = {seed: per_user(margin, pairs) for seed, margin in found.items()}
-    forecasts = {seed: Forecast.of(margin, pairs) for seed, margin in found.items()}
-    return Judged(cohort.role, limit, cohort.user_ids, figures, forecasts)
+    answers = Answers(empty_margin(pairs))
+    for first, last, users in adapted(model, known):
+        compare_between(model, users, pairs, first, last, answers.margin)
+        if cohort.role == "unseen":
+            mine = known.users_between(first, last).compact()
+            answers.doubts.append(user_doubts(model, users, mine, questions.pool))
+        if questions.candidates is not None:
+            utility = questions.candidates.utility[cohort.role][first:last]
+            answers.recovered.append(utility_correlations(model, users, questions.candidates, utility))
+    return answers
+
+
+def _doubts(answers: Answers, scales: Scales, forecast: Forecast) -> dict[str, np.ndarray]:
+    """Every candidate (U,), those of which others are made first."""
+    simple = {name: torch.cat([part[name] for part in answers.doubts]) for name in answers.doubts[0]}
+    named = {name: values.numpy() for name, values in {**simple, **scales.combined(simple)}.items()}
+    return {**named, BY_CONFIDENCE: 1 - forecast.user_confidence(PLAIN)}

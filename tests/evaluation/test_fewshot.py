@@ -69,6 +69,7 @@ def test_seeds_are_judged_apart(cohorts: dict[str, Cohort]) -> None:
 
 
 def test_conditions_with_the_same_pairs_are_judged_once(cohorts: dict[str, Cohort]) -> None:
-    model = Confident(1)
-    judge({"0": model}, cohorts, (1, 10, 20))  # ten are all there are
-    assert model.calls == 3  # seen, unseen, unseen from one pair
+    models = [Confident(1), Confident(1)]
+    for model, shots in zip(models, ((1,), (1, 10, 20)), strict=True):  # ten are all there are
+        judge({"0": model}, cohorts, shots)
+    assert models[0].calls == models[1].calls
