@@ -16,7 +16,7 @@ from prefactor.evaluation.uncertainty import BY_CONFIDENCE
 
 THIRDS = ("low", "mid", "high")  # of users, by uncertainty
 BT = "bt"
-REFERENCES = {BY_CONFIDENCE: "confidence", BT: BT}  # what a candidate has to beat
+REFERENCES = {BY_CONFIDENCE: "confidence", "plain_doubt": "plain_doubt", BT: BT}  # what a candidate has to beat
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def ranking_rows(
 
     ``uncertainty_<name>``                     Spearman's correlation with the error rate, by seed and mean over seeds
     ``uncertainty_<name>_minus_confidence``    the same minus that of the method's own ``low_confidence``, paired
+    ``uncertainty_<name>_minus_plain_doubt``   the same minus that of its confidence on a pool that is not predicted
     ``uncertainty_<name>_minus_bt``            the same minus that of BT's ``low_confidence``, paired
     ``uncertainty_bt``                         that of BT's ``low_confidence`` with the method's error
     ``accuracy_low_<name>`` and mid, high      accuracy of each third of users (VRF Figure 3b), known by all pairs

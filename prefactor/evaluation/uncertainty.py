@@ -40,6 +40,16 @@ RECIPES = {
     COMBINED: ("expected_error", "held_out_nll"),
     "combined_more": ("expected_error", "held_out_nll", "disagreement"),
 }
+GENERAL = (  # what can be computed of any method
+    "entropy",
+    "expected_error",
+    "plain_doubt",
+    "reference_nll",
+    "held_out_nll",
+    "flip_rate",
+    *RECIPES,
+    BY_CONFIDENCE,
+)
 FLIP_PRIOR = (1.0, 19.0)  # Beta: one slip in twenty choices, worth twenty pairs
 FLIP_STEPS = 10
 
