@@ -77,7 +77,13 @@ def _ranked(cells: list[Cell]) -> list[pd.DataFrame]:
     bt = None if reference is None else pd.read_parquet(reference.evaluation / "users.parquet")
     against = "" if reference is None else reference.variant
     return [
-        ranking_rows(pd.read_parquet(cell.evaluation / "users.parquet"), _identity(cell), bt, against) for cell in cells
+        ranking_rows(
+            pd.read_parquet(cell.evaluation / "users.parquet"),
+            _identity(cell),
+            None if cell == reference else bt,
+            against,
+        )
+        for cell in cells
     ]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 import numpy as np
 import torch
@@ -32,7 +31,7 @@ def judge(
     """
     judged: dict[tuple[str, int], Judged] = {}  # (role, number of known pairs): sets are nested, so equal ones coincide
     conditions: list[tuple[str, int | None]] = [("seen", None), ("unseen", None), *(("unseen", n) for n in shots)]
-    questions = Questions.prepare(models, cohorts, shots, candidates)
+    questions = Questions(make_pool(cohorts["seen"]), cohorts["validation"], candidates)
     found = []
     for role, limit in conditions:
         key = role, len(cohorts[role].known(limit))
@@ -46,28 +45,13 @@ def judge(
 class Questions:
     """What is asked beside evaluation pairs.
 
-    ``pool`` of pairs and each seed's ``scales`` (the constants of combinations) are for doubts about unseen users;
-    ``candidates`` for rewards against true utilities.
+    ``pool`` of pairs and ``validation`` users, who give combinations their constants, are for doubts about unseen
+    users; ``candidates`` for rewards against true utilities.
     """
 
     pool: PairBatch
-    scales: Mapping[str, Scales]
+    validation: Cohort
     candidates: CandidatePool | None
-
-    @classmethod
-    def prepare(
-        cls,
-        models: Mapping[str, RewardModel],
-        cohorts: Mapping[str, Cohort],
-        shots: Sequence[int],
-        candidates: CandidatePool | None,
-    ) -> Self:
-        """Constants come from validation users at the middle one of ``shots``; one set, whatever a user's pairs."""
-        pool = make_pool(cohorts["seen"])
-        known = cohorts["validation"].known(sorted(shots)[len(shots) // 2] if shots else None).compact()
-        with torch.no_grad():
-            doubts = {seed: user_doubts(model, model.adapt(known), known, pool) for seed, model in models.items()}
-        return cls(pool, {seed: Scales.of(found) for seed, found in doubts.items()}, candidates)
 
 
 @dataclass
@@ -82,19 +66,15 @@ class Answers:
 def _judge(models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, questions: Questions) -> Judged:
     """One condition, all seeds."""
     pairs = cohort.to_predict("evaluation")
-    found = {seed: _answer(model, cohort, limit, questions) for seed, model in models.items()}
-    forecasts = {seed: Forecast.of(answers.margin, pairs) for seed, answers in found.items()}
+    found = {seed: _answer(model, cohort, "evaluation", limit, questions) for seed, model in models.items()}
+    asked = models if cohort.role == "unseen" else {}
     return Judged(
         cohort.role,
         limit,
         cohort.user_ids,
         figures={seed: per_user(answers.margin, pairs) for seed, answers in found.items()},
-        forecasts=forecasts,
-        doubts={
-            seed: _doubts(answers, questions.scales[seed], forecasts[seed])
-            for seed, answers in found.items()
-            if answers.doubts
-        },
+        forecasts={seed: Forecast.of(answers.margin, pairs) for seed, answers in found.items()},
+        doubts={seed: _doubts(model, found[seed], pairs, limit, questions) for seed, model in asked.items()},
         further={
             seed: {METRIC: torch.cat(answers.recovered).numpy()} for seed, answers in found.items() if answers.recovered
         },
@@ -103,23 +83,34 @@ def _judge(models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None,
 
 
 @torch.no_grad()
-def _answer(model: RewardModel, cohort: Cohort, limit: int | None, questions: Questions) -> Answers:
-    """Each user adapts once for evaluation pairs, the pool and candidates, and once in halves."""
-    known, pairs = cohort.known(limit), cohort.to_predict("evaluation")
+def _answer(model: RewardModel, cohort: Cohort, part: str, limit: int | None, questions: Questions) -> Answers:
+    """Each user adapts once for the pairs to predict, the pool and candidates, and once in halves."""
+    known, pairs = cohort.known(limit), cohort.to_predict(part)
     answers = Answers(empty_margin(pairs))
     for first, last, users in adapted(model, known):
         compare_between(model, users, pairs, first, last, answers.margin)
-        if cohort.role == "unseen":
+        if cohort.role != "seen":
             mine = known.users_between(first, last).compact()
             answers.doubts.append(user_doubts(model, users, mine, questions.pool))
-        if questions.candidates is not None:
+        if questions.candidates is not None and part == "evaluation":
             utility = questions.candidates.utility[cohort.role][first:last]
             answers.recovered.append(utility_correlations(model, users, questions.candidates, utility))
     return answers
 
 
-def _doubts(answers: Answers, scales: Scales, forecast: Forecast) -> dict[str, np.ndarray]:
-    """Every candidate (U,), those of which others are made first."""
-    simple = {name: torch.cat([part[name] for part in answers.doubts]) for name in answers.doubts[0]}
-    named = {name: values.numpy() for name, values in {**simple, **scales.combined(simple)}.items()}
-    return {**named, BY_CONFIDENCE: 1 - forecast.user_confidence(PLAIN)}
+def _doubts(
+    model: RewardModel, answers: Answers, pairs: PairBatch, limit: int | None, questions: Questions
+) -> dict[str, np.ndarray]:
+    """Every candidate (U,). Constants come from validation users who are known by as many pairs."""
+    others, held = questions.validation, questions.validation.to_predict("validation")
+    asked = _answer(model, others, "validation", limit, questions)
+    error = 1 - torch.from_numpy(per_user(asked.margin, held).accuracy)
+    scales, simple = Scales.of(_simple(asked, held), error), _simple(answers, pairs)
+    return {name: values.numpy() for name, values in {**simple, **scales.combined(simple)}.items()}
+
+
+def _simple(answers: Answers, pairs: PairBatch) -> Doubts:
+    """The candidates that others are made of, (U,) each."""
+    confidence = Forecast.of(answers.margin, pairs).user_confidence(PLAIN)
+    found = {name: torch.cat([part[name] for part in answers.doubts]) for name in answers.doubts[0]}
+    return {**found, BY_CONFIDENCE: 1 - torch.from_numpy(confidence)}

@@ -12,6 +12,8 @@ All candidates need a user's reference pairs alone, grow with doubt, and are com
     combined            z(ln expected_error) + z(ln held_out_nll), z by mean and deviation over validation users
     combined_more       the same + z(ln disagreement), where the method offers a disagreement
     low_confidence      one minus the mean plain confidence in the very pairs to predict: the one to beat
+    fitted              the four z that need nothing of the method, low_confidence among them, weighed by ridge
+                        regression of validation users' error
 
 Lack of data shows in the first two and in what the variance adds to expected_error; inconsistency, of labels with a
 model or with each other, in the two nll and in flip_rate. The first two are free, the next three cost a comparison,
@@ -35,11 +37,13 @@ from prefactor.segments import places, segment_mean, segment_sum
 POOL = 128  # pairs: the mean of min(p, 1 - p) over them is known to about 0.01
 ROWS_PER_CHUNK = 65_536  # bounds the users x pool comparisons in memory
 LEAST = 1e-6  # before a logarithm
-COMBINED, BY_CONFIDENCE = "combined", "low_confidence"
+COMBINED, FITTED, BY_CONFIDENCE = "combined", "fitted", "low_confidence"
 RECIPES = {
     COMBINED: ("expected_error", "held_out_nll"),
     "combined_more": ("expected_error", "held_out_nll", "disagreement"),
 }
+FITTED_TO = ("expected_error", "reference_nll", "held_out_nll", BY_CONFIDENCE)
+RIDGE = 10.0  # users' worth of evidence that a weight is 0
 GENERAL = (  # what can be computed of any method
     "entropy",
     "expected_error",
@@ -48,6 +52,7 @@ GENERAL = (  # what can be computed of any method
     "held_out_nll",
     "flip_rate",
     *RECIPES,
+    FITTED,
     BY_CONFIDENCE,
 )
 FLIP_PRIOR = (1.0, 19.0)  # Beta: one slip in twenty choices, worth twenty pairs
@@ -58,23 +63,40 @@ Doubts = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Scales:
-    """Mean and standard deviation of ln x over validation users, by candidate: the constants of ``combined``."""
+    """The constants of combinations, from validation users known by as many pairs as the users who are judged.
+
+    ``by_name`` has mean and standard deviation of ln x by candidate; ``weights`` are those of ``fitted`` by candidate.
+    """
 
     by_name: Mapping[str, tuple[float, float]]
+    weights: Mapping[str, float]
 
     @classmethod
-    def of(cls, doubts: Mapping[str, Tensor]) -> Self:
-        """From the doubts of users who are not judged; a candidate that is the same for all of them has no scale."""
+    def of(cls, doubts: Mapping[str, Tensor], error: Tensor) -> Self:
+        """From candidates (U,) and error rates (U,) on validation pairs; NaN for a user without any.
+
+        A candidate that is the same for all of them has no scale. Weights are those of ridge regression.
+        """
         logs = {name: _log(values[~values.isnan()]) for name, values in doubts.items()}
         found = {name: (float(log.mean()), float(log.std())) for name, log in logs.items() if len(log) > 1}
-        return cls({name: (mean, std) for name, (mean, std) in found.items() if std > LEAST})
+        scales = cls({name: (mean, std) for name, (mean, std) in found.items() if std > LEAST}, {})
+        parts = [name for name in FITTED_TO if name in scales.by_name]
+        if not parts:
+            return scales
+        design = torch.stack([scales._z(name, doubts[name]) for name in parts], 1)  # (U,P)
+        known = ~(design.isnan().any(1) | error.isnan())
+        design, target = design[known], error[known] - error[known].mean()
+        gram = design.T @ design + RIDGE * torch.eye(len(parts), dtype=design.dtype)
+        weights = torch.linalg.solve(gram, design.T @ target)
+        return replace(scales, weights=dict(zip(parts, weights.tolist(), strict=True)))
 
     def combined(self, doubts: Mapping[str, Tensor]) -> Doubts:
         """The combinations that the candidates allow."""
+        recipes = {name: dict.fromkeys(parts, 1.0) for name, parts in RECIPES.items()} | {FITTED: self.weights}
         return {
-            name: torch.stack([self._z(part, doubts[part]) for part in parts]).sum(0)
-            for name, parts in RECIPES.items()
-            if all(part in self.by_name and part in doubts for part in parts)
+            name: torch.stack([weight * self._z(part, doubts[part]) for part, weight in weights.items()]).sum(0)
+            for name, weights in recipes.items()
+            if weights and all(part in self.by_name and part in doubts for part in weights)
         }
 
     def _z(self, name: str, values: Tensor) -> Tensor:

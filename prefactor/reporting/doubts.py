@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefactor.evaluation.ranking import BT, REFERENCES, THIRDS, metric_of, third_metric
-from prefactor.evaluation.uncertainty import BY_CONFIDENCE, COMBINED, GENERAL
+from prefactor.evaluation.uncertainty import BY_CONFIDENCE, COMBINED, FITTED, GENERAL
 from prefactor.reporting import figures
 from prefactor.reporting.estimates import CORRELATION, PERCENT, Estimate
 from prefactor.reporting.panels import Panel, Styles, spoken
@@ -26,6 +26,7 @@ NAMES = {
     "flip_rate": "flip rate",
     COMBINED: "combined",
     "combined_more": "combined, more",
+    FITTED: "fitted",
     BY_CONFIDENCE: "low confidence",
     BT: "BT's low confidence",
 }
@@ -41,6 +42,7 @@ MEANINGS = (
     ("flip rate", "share of known pairs that those probabilities take for slips"),
     ("combined", "expected error and held-out surprise, on scales from validation users; declared before any result"),
     ("combined, more", "the same and disagreement"),
+    ("fitted", "expected error, both surprises and low confidence, weighed by a fit to validation users' error"),
     ("low confidence", "one minus mean confidence in the very pairs to predict, without their labels"),
 )
 REFERENCE_NAMES = {
@@ -48,7 +50,7 @@ REFERENCE_NAMES = {
     "plain_doubt": "Minus its confidence on a pool",
     BT: "Minus BT's low confidence",
 }
-DRAWN = ("sigma", COMBINED, BY_CONFIDENCE)  # by thirds
+DRAWN = ("sigma", COMBINED, FITTED, BY_CONFIDENCE)  # by thirds
 THIRD_NAMES = dict(zip(THIRDS, ("least", "middle", "most"), strict=True))
 SPLIT = "unseen"
 

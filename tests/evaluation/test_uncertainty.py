@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from prefactor.evaluation.uncertainty import (
+    FITTED_TO,
     POOL,
     Scales,
     flip_rate,
@@ -91,13 +92,25 @@ def test_every_user_has_every_doubt_whoever_else_is_there(name: str) -> None:
 def test_combinations_are_sums_of_standardised_logarithms() -> None:
     generator = torch.Generator().manual_seed(0)
     doubts = {name: torch.rand(200, generator=generator).double() + 0.1 for name in ("expected_error", "held_out_nll")}
-    combined = Scales.of(doubts).combined(doubts)
-    assert list(combined) == ["combined"]
+    error = torch.rand(200, generator=generator).double()
+    combined = Scales.of(doubts, error).combined(doubts)
+    assert list(combined) == ["combined", "fitted"]
     assert float(combined["combined"].mean()) == pytest.approx(0, abs=1e-6)
     logs = [values.log() for values in doubts.values()]
     expected = sum((log - log.mean()) / log.std() for log in logs)
     torch.testing.assert_close(combined["combined"], expected)
     more = {**doubts, "disagreement": torch.rand(200, generator=generator).double() + 0.1}
-    assert list(Scales.of(more).combined(more)) == ["combined", "combined_more"]
+    assert list(Scales.of(more, error).combined(more)) == ["combined", "combined_more", "fitted"]
     flat = {**doubts, "expected_error": torch.full((200,), 0.3).double()}
-    assert Scales.of(flat).combined(flat) == {}
+    assert list(Scales.of(flat, error).combined(flat)) == ["fitted"]
+
+
+def test_fitted_weights_follow_what_goes_with_error_and_leave_out_who_has_none() -> None:
+    generator = torch.Generator().manual_seed(0)
+    doubts = {name: torch.rand(400, generator=generator).double() + 0.1 for name in FITTED_TO}
+    error = 0.1 * doubts["held_out_nll"].log() + 0.001 * torch.randn(400, generator=generator).double()
+    weights = Scales.of(doubts, error).weights
+    assert weights["held_out_nll"] > 20 * max(abs(weights[name]) for name in FITTED_TO if name != "held_out_nll")
+    unknown = torch.arange(400) % 4 == 0
+    apart = Scales.of(doubts, torch.where(unknown, torch.nan, error)).weights
+    assert apart["held_out_nll"] == pytest.approx(weights["held_out_nll"], rel=0.05)
