@@ -40,7 +40,7 @@ MEANINGS = (
     ("surprise", "mean negative log-likelihood of the user's own known pairs"),
     ("held-out surprise", "the same of each half of them, by the model that knows the other half"),
     ("flip rate", "share of known pairs that those probabilities take for slips"),
-    ("combined", "expected error and held-out surprise, on scales from validation users; declared before any result"),
+    ("combined", "expected error and held-out surprise, on scales from validation users"),
     ("combined, more", "the same and disagreement"),
     ("fitted", "expected error, both surprises and low confidence, weighed by a fit to validation users' error"),
     ("low confidence", "one minus mean confidence in the very pairs to predict, without their labels"),
