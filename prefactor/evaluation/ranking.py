@@ -16,6 +16,7 @@ from prefactor.evaluation.uncertainty import BY_CONFIDENCE
 
 THIRDS = ("low", "mid", "high")  # of users, by uncertainty
 BT = "bt"
+DIGITS = 9  # of a doubt: users who differ by rounding alone are equal
 REFERENCES = {BY_CONFIDENCE: "confidence", "plain_doubt": "plain_doubt", BT: BT}  # what a candidate has to beat
 
 
@@ -70,7 +71,7 @@ def _condition(users: pd.DataFrame, shots: object, bt: pd.DataFrame | None) -> C
     tables = {name: fixed.pivot(index="user_id", columns="seed", values=name) for name in ("accuracy", *names)}
     order = tables["accuracy"].index
     pairs = fixed.groupby("user_id")["pairs"].first().loc[order]
-    doubts = {name.removeprefix(DOUBT): tables[name].to_numpy(np.float64).T for name in names}
+    doubts = {name.removeprefix(DOUBT): tables[name].to_numpy(np.float64).T.round(DIGITS) for name in names}
     common = np.full(len(order), np.nan)
     if bt is not None:
         same = bt[(bt["split"] == users["split"].iloc[0]) & bt["shots"].isna()]  # BT's is the same whatever is known

@@ -115,5 +115,10 @@ def test_thirds_are_of_equal_size_and_average_to_the_accuracy() -> None:
     assert (thirds["ci_low"].iloc[0] > thirds["ci_high"].iloc[2]) and set(thirds["seed"]) == {"all"}
 
 
+def test_rounding_orders_nobody() -> None:
+    jitter = 0.3 + 1e-15 * np.random.default_rng(0).integers(0, 3, 300)
+    assert len(ranking_rows(per_user(jitter=jitter), IDENTITY)) == 0
+
+
 def test_no_doubts_no_rows() -> None:
     assert len(ranking_rows(per_user(), IDENTITY)) == 0
