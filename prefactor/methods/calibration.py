@@ -19,10 +19,12 @@ class Calibration(nn.Module):
     """
 
     constants: Tensor
+    range: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("constants", torch.zeros(4))  # log s: at n = 0, slope; log k: at n = 0, slope
+        self.register_buffer("range", torch.zeros(2))  # numbers of pairs that the constants were set on
 
     def reset(self) -> None:
         """Back to the scale of 1."""
@@ -30,28 +32,37 @@ class Calibration(nn.Module):
 
     def scale(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) s."""
-        return torch.exp(self.constants[0] + self.constants[1] * torch.log1p(count))
+        return torch.exp(self.constants[0] + self.constants[1] * self._known(count))
 
     def widening(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) k."""
-        return torch.exp(self.constants[2] + self.constants[3] * torch.log1p(count))
+        return torch.exp(self.constants[2] + self.constants[3] * self._known(count))
+
+    def _known(self, count: Tensor) -> Tensor:
+        """log(1 + n), with n within what held-out users had shown: no line is trusted beyond that."""
+        return torch.log1p(count.clamp(self.range[0], self.range[1]))
 
     @torch.enable_grad()
-    def fit(self, margin: Margin, count: Tensor) -> None:
-        """Least log loss over margins (N,) at the scale of 1, of users with ``count`` (N,) pairs."""
+    def fit(self, margin: Margin, count: Tensor) -> float:
+        """Least log loss over margins (N,) at the scale of 1, of users with ``count`` (N,) pairs; it, in nats."""
         constants = torch.zeros(4, dtype=torch.float64, requires_grad=True)
         mean, variance, known = margin.mean.double(), margin.variance.double(), torch.log1p(count.double())
         optimiser = torch.optim.LBFGS([constants], max_iter=STEPS, line_search_fn="strong_wolfe")
 
-        def closure() -> Tensor:
-            optimiser.zero_grad()
+        def loss() -> Tensor:
             scale = torch.exp(constants[0] + constants[1] * known)
             widening = torch.exp(constants[2] + constants[3] * known)
             scaled = Margin(scale * mean, scale.square() * widening * variance)
-            loss = -F.logsigmoid(scaled.attenuated()).mean() + PULL * constants.square().sum()
-            loss.backward()
-            return loss
+            return -F.logsigmoid(scaled.attenuated()).mean() + PULL * constants.square().sum()
+
+        def closure() -> Tensor:
+            optimiser.zero_grad()
+            found = loss()
+            found.backward()
+            return found
 
         optimiser.step(closure)
         if constants.isfinite().all():
             self.constants.copy_(constants.detach())
+            self.range.copy_(torch.stack([count.min(), count.max()]))
+        return float(loss().detach())

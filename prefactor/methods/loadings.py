@@ -5,15 +5,19 @@ loading part N(m_k, diag 1/c_k) over weights of phi, from which a user's own pai
 With m_k the k-th unit vector and no variance it is the published model, r_u = w_u . phi.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from prefactor.methods.logistic import LONGEST_STEP, Observed
-from prefactor.methods.mixture import Mixture, expand, learn_mixture
+from prefactor.methods.filtering import Belief
+from prefactor.methods.logistic import Observed
+from prefactor.methods.mixture import Mixture, learn_mixture
 
 LOG_PRECISION_RANGE = (-4.0, 8.0)
+Power = tuple[float, float]  # of the encoder's share of a basis, and of how well the basis explains the pairs
+POWERS: Sequence[Power] = ((1.0, 0.0), (1.0, 0.25), (1.0, 0.5), (0.5, 0.5), (0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,18 @@ class LoadingParameters:
 
     bases          K, the number of preference bases; phi's outputs may be fewer or more
     matched        a user's share of each basis comes from the encoder, by Wasserstein distance; False: no encoder, the
-                   shares are those of the mixture of Gaussians that the bases are
-    evidence       the share of a basis also weighs how well it explains the user's pairs, by Laplace's approximation
-    refined        the pairs move a user's weight around each basis' loading, one Newton step from m_k; False: they only
-                   choose among loadings
+                   shares are those of the mixture of Gaussians that the bases are, by Bayes' rule
+    weighed        after training, the powers of the encoder and of the evidence, how well a basis explains the user's
+                   pairs, are the best of POWERS on held-out users, when rewards are calibrated. (1, 0) trusts the
+                   encoder alone, as in training, where evidence would spare it the work; (0, 1) is Bayes' rule alone
+    refined        the pairs move a user's weight around each basis' loading; False: they only choose among loadings
     iterations     of the expectation maximisation that the bases start from
     prior_users    how strongly it draws a basis' covariance to that of all bases, in users
     """
 
     bases: int = 20
     matched: bool = True
-    evidence: bool = False
+    weighed: bool = True
     refined: bool = True
     iterations: int = 8
     prior_users: float = 20.0
@@ -43,12 +48,15 @@ class LoadingParameters:
                 "bases and iterations must be at least 1 and prior_users positive, "
                 f"got {self.bases}, {self.iterations} and {self.prior_users}"
             )
-        if not (self.matched or self.evidence):
-            raise ValueError("a user's shares need a source: set matched or evidence")
 
 
 class Loadings(nn.Module):
-    """K Gaussians over weights of F features: m_k (K, F), precision c_k (K, F), log share (K,)."""
+    """K Gaussians over weights of F features: m_k (K, F), precision c_k (K, F), log share (K,).
+
+    ``power`` (2,) is that of the encoder's shares and that of the evidence in a user's shares.
+    """
+
+    power: Tensor
 
     def __init__(self, settings: LoadingParameters, features: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -56,6 +64,7 @@ class Loadings(nn.Module):
         self.mean = nn.Parameter(torch.randn(settings.bases, features, generator=generator))
         self.log_precision = nn.Parameter(torch.zeros(settings.bases, features))
         self.log_share = nn.Parameter(torch.zeros(settings.bases))
+        self.register_buffer("power", torch.tensor((1.0, 0.0) if settings.matched else (0.0, 1.0)))
 
     @property
     def precision(self) -> Tensor:
@@ -66,8 +75,8 @@ class Loadings(nn.Module):
     def start(self, observed: Observed, generator: torch.Generator) -> Tensor:
         """Fit the mixture to seen users' pairs; return the (F, F) map L that phi is to be multiplied by.
 
-        The mixture is expressed in units of its pooled spread: weights w = L^-T w', so that phi' = L^T phi has weights
-        w' of unit variance around their bases, and a diagonal is enough for each basis' own.
+        The mixture is expressed in units of its pooled spread: weights w = L w', so that phi' = L' phi has weights w'
+        of unit variance around their bases, and a diagonal is enough for each basis' own.
         """
         settings = self.settings
         mixture = learn_mixture(observed, settings.bases, settings.iterations, settings.prior_users, generator)
@@ -83,39 +92,14 @@ class Loadings(nn.Module):
         self.log_precision.copy_(-within.diagonal(dim1=-2, dim2=-1).log())
         self.log_share.copy_(mixture.log_share)
 
-    def sums(self, observed: Observed) -> dict[str, Tensor]:
-        """What pairs add to a user's state, at m_k: likelihood (U, K), gradient (U, K, F), curvature (U, K, F, F)."""
-        found = expand(observed, self.mean)
-        return {"likelihood": found.value, "gradient": found.gradient, "curvature": found.curvature}
+    def prior(self, users: int) -> Belief:
+        """What is known of users without pairs: the bases themselves."""
+        return Belief.prior(users, self.mean, torch.diag_embed(self.precision.reciprocal()))
 
-    def no_sums(self, users: int) -> dict[str, Tensor]:
-        """The sums of users without pairs."""
-        nothing = self.mean.new_zeros(0, self.mean.shape[1])
-        return self.sums(Observed(nothing, nothing.sum(-1), torch.zeros(0, dtype=torch.long), users))
-
-    def posterior(self, sums: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """A user's weight under each basis: mean (U, K, F), covariance (U, K, F, F), log evidence (U, K) in nats.
-
-        One Newton step from m_k: the sums, unlike the mode, can be kept up to date without the earlier pairs.
-        """
-        precision = torch.diag_embed(self.precision) + sums["curvature"]  # (U,K,F,F)
-        factor = torch.linalg.cholesky(precision)
-        step = torch.cholesky_solve(sums["gradient"].unsqueeze(-1), factor).squeeze(-1)  # (U,K,F)
-        volume = self.precision.log().sum(-1) / 2 - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        evidence = sums["likelihood"] + (sums["gradient"] * step).sum(-1) / 2 + volume
-        if not self.settings.refined:
-            spread = torch.diag_embed(self.precision.reciprocal()).expand_as(precision)
-            return self.mean.expand_as(step), spread, evidence
-        return self.mean + _bounded(step, sums["curvature"]), torch.cholesky_inverse(factor), evidence
-
-
-def _bounded(step: Tensor, curvature: Tensor) -> Tensor:
-    """Steps (U, K, F) no longer than what the expansion can vouch for: sqrt(step' H step) within LONGEST_STEP logits.
-
-    The root of the curvature along the step is the root mean square change of the margins, weighted by p(1-p) / n.
-    """
-    square = (step.unsqueeze(-2) @ curvature @ step.unsqueeze(-1)).squeeze((-1, -2))  # (U,K)
-    return step * (LONGEST_STEP / square.clamp(min=LONGEST_STEP**2).sqrt()).unsqueeze(-1)
+    def weights(self, belief: Belief) -> tuple[Tensor, Tensor]:
+        """Mean (U, K, F) and covariance (U, K, F, F) of the users' weights under each basis."""
+        told = belief if self.settings.refined else self.prior(len(belief.mean))
+        return told.mean, told.covariance
 
 
 def pooled(weight: Tensor, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from prefactor.preferences import PairBatch
 from prefactor.segments import places, segment_sum
 
 PAIRS_PER_BLOCK = 16
@@ -32,6 +33,15 @@ class Observed:
     offset: Tensor
     segment: Tensor
     users: int
+
+    @classmethod
+    def personal(cls, difference: Tensor, personal: int, pairs: PairBatch) -> Self:
+        """Of basis differences (N, K) or (N, K + 1), of which the first ``personal`` = K have a weight per user.
+
+        One more is that of a common reward: an offset.
+        """
+        offset = difference[:, personal:].sum(-1)  # (N,), 0 without a common reward
+        return cls(difference[:, :personal], offset, pairs.segment, pairs.n_users)
 
 
 @dataclass(frozen=True)

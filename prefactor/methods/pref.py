@@ -11,7 +11,7 @@ from prefactor.methods.base import Margin, Shape, UserState
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.factorised import FactorisedReward
 from prefactor.methods.logistic import Observed, WeightPosterior, fit_weights, likelihood_expansion
-from prefactor.methods.preference_matrix import leading_directions, project_onto_states
+from prefactor.methods.preference_matrix import detected_rank, leading_directions, project_onto_states
 from prefactor.preferences import PairBatch
 
 PAIRS_PER_CHUNK = 16_384  # bounds the (N, K, K) covariances
@@ -25,6 +25,8 @@ class PReFParameters:
                  likelihood, of seen users in training and of a new user's fit alike
     svd_start    phi starts from the singular value decomposition of the preference matrix, lambda from its fit to it;
                  False starts both at random
+    detected     only directions that stand out of chance are started (``preference_matrix.detected_rank``); the others
+                 stay at zero, so that K is an upper bound; ours
     common       adds a reward b(h) that all users share, with weight 1 and no prior, so that lambda_u is only what is
                  personal; ours
     refit_seen   a seen user is fitted on their known pairs like a new one, instead of keeping the trained lambda_u
@@ -33,12 +35,15 @@ class PReFParameters:
     basis: BasisParameters = field(default_factory=BasisParameters)
     shrinkage: float = 1.0
     svd_start: bool = True
+    detected: bool = False
     common: bool = False
     refit_seen: bool = False
 
     def __post_init__(self) -> None:
         if self.shrinkage <= 0:
             raise ValueError(f"shrinkage must be positive, or a user without pairs has no fit, got {self.shrinkage}")
+        if self.detected and not self.svd_start:
+            raise ValueError("detected is about the directions of the SVD start: set svd_start")
 
 
 class PReF(FactorisedReward):
@@ -63,10 +68,15 @@ class PReF(FactorisedReward):
             return
         known = known.compact()
         directions = leading_directions(known, self.personal, self.settings.common, generator)  # (T,K) or (T,K+1)
+        if self.settings.detected:
+            rank = detected_rank(known, self.personal, generator)
+            directions[:, rank : self.personal] = 0
         project_onto_states(self.phi, self.scaled(known.responses), directions)
         with torch.no_grad():
             # Added to the small random start, or a direction that the matrix lacks would have no gradient, nor lambda.
             self.user_weight[known.users] += self.fit(self.observe(known)).mean
+            if self.settings.detected:
+                self.user_weight[:, rank:] = 0  # neither phi nor lambda: no gradient, now and later
 
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """Negative log posterior of phi and lambda in nats per pair, reference pairs included.
@@ -97,9 +107,7 @@ class PReF(FactorisedReward):
 
     def observe(self, pairs: PairBatch) -> Observed:
         """The pairs' dphi (N, K), with the common reward's difference as the offset."""
-        difference = self.basis_differences(pairs)
-        offset = difference[:, self.personal :].sum(-1)  # (N,), 0 without a common reward
-        return Observed(difference[:, : self.personal], offset, pairs.segment, pairs.n_users)
+        return Observed.personal(self.basis_differences(pairs), self.personal, pairs)
 
     def fit(self, observed: Observed) -> WeightPosterior:
         """MAP lambda_u and Hessian of all users at once."""

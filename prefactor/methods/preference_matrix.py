@@ -2,9 +2,17 @@
 
 Their matrix has one row per user and one column per pair, shared by many users. Where users judge pairs of their own,
 its columns have one entry each and nothing to decompose; so here Y[u, t] counts how often user u preferred response t
-minus how often they rejected it, which is their matrix times each pair's +1 and -1 on its responses. Y is sparse and
-never formed: its products with thin matrices are sums over pairs.
+minus how often they rejected it, which is their matrix times each pair's +1 and -1 on its responses. Y is sparse: its
+products with thin matrices are sums over entries.
+
+How many of its directions tell tastes from chance is found by parallel analysis with random signs (Hong, Sheng and
+Dobriban 2020): a matrix with the same entries in size, but each of random sign, has no directions, so singular values
+no larger than its largest are noise.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +20,57 @@ from torch.nn import functional as F
 
 from prefactor.methods.basis import Basis
 from prefactor.preferences import PairBatch
-from prefactor.segments import segment_sum
+from prefactor.segments import segment_mean, segment_sum
 
 OVERSAMPLED = 8  # directions beyond those wanted, for accuracy (Halko, Martinsson and Tropp 2011, section 4.2)
 ITERATIONS = 12
+FLIPS = 5  # matrices of random signs; their largest singular values lie within a few percent of each other
 RIDGE = 0.1  # penalty on the projection's weights, relative to the states' variance of 1
 REGRESSION_STEPS = 200
 REGRESSION_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class PreferenceMatrix:
+    """Y, or a matrix of its shape: ``value`` (M,) at row ``user`` (M,) and column ``text`` (M,); zero elsewhere."""
+
+    user: Tensor
+    text: Tensor
+    value: Tensor
+    users: int
+    texts: int
+
+    @classmethod
+    def of(cls, known: PairBatch) -> Self:
+        """Y from pairs: its entries are the (user, response) that occur."""
+        texts = len(known.responses)
+        cell = torch.cat([known.segment * texts + known.chosen, known.segment * texts + known.rejected])  # (2N,)
+        entry, place = torch.unique(cell, return_inverse=True)
+        sign = torch.ones(len(known), device=cell.device)
+        value = segment_sum(torch.cat([sign, -sign]), place, len(entry))
+        return cls(entry // texts, entry % texts, value, known.n_users, texts)
+
+    def personal(self) -> "PreferenceMatrix":
+        """Each entry less the mean of its text's entries: what is not common to the users who met the text."""
+        return replace(self, value=self.value - segment_mean(self.value, self.text, self.texts)[self.text])
+
+    def shared(self) -> bool:
+        """Most entries are of a text that others have met too; else there is no column to compare users by."""
+        met = torch.bincount(self.text, minlength=self.texts)
+        return bool((met[self.text] > 1).double().mean() > 0.5)
+
+    def flipped(self, generator: torch.Generator) -> "PreferenceMatrix":
+        """The same entries with random signs."""
+        flip = torch.rand(len(self.value), generator=generator) < 0.5
+        return replace(self, value=torch.where(flip.to(self.value.device), -self.value, self.value))
+
+    def times(self, thin: Tensor) -> Tensor:
+        """Y thin: (T, q) to (U, q)."""
+        return segment_sum(self.value.unsqueeze(-1) * thin[self.text], self.user, self.users)
+
+    def transposed_times(self, thin: Tensor) -> Tensor:
+        """Y' thin: (U, q) to (T, q)."""
+        return segment_sum(self.value.unsqueeze(-1) * thin[self.user], self.text, self.texts)
 
 
 def leading_directions(known: PairBatch, directions: int, common: bool, generator: torch.Generator) -> Tensor:
@@ -26,36 +78,55 @@ def leading_directions(known: PairBatch, directions: int, common: bool, generato
 
     ``common`` takes the mean user out of Y first, and adds it as one more column.
     """
-    responses, device = len(known.responses), known.chosen.device
-    average = _times_transpose(known, torch.ones(known.n_users, 1, device=device)) / known.n_users  # (T,1)
+    matrix = PreferenceMatrix.of(known)
+    average = matrix.transposed_times(matrix.value.new_ones(matrix.users, 1)) / matrix.users  # (T,1)
 
     def products(thin: Tensor) -> Tensor:
-        image = _times(known, thin)  # (T,q) -> (U,q)
+        image = matrix.times(thin)  # (T,q) -> (U,q)
         return image - average.T @ thin if common else image
 
     def back(thin: Tensor) -> Tensor:
-        image = _times_transpose(known, thin)  # (U,q) -> (T,q)
+        image = matrix.transposed_times(thin)  # (U,q) -> (T,q)
         return image - average @ thin.sum(0, keepdim=True) if common else image
 
-    width = min(directions + OVERSAMPLED, responses, known.n_users)
-    frame = torch.randn(responses, width, generator=generator, device=device)
-    for _ in range(ITERATIONS):
-        frame = torch.linalg.qr(back(products(torch.linalg.qr(frame).Q))).Q
-    _, values, turn = torch.linalg.svd(products(frame), full_matrices=False)
-    found = frame @ turn.mT * values.sqrt()  # (T,q)@(q,q)
-    found = F.pad(found, (0, max(directions - width, 0)))[:, :directions]  # zeros beyond the rank
+    frame, values = _decompose(matrix, products, back, directions, generator)
+    found = frame * values.sqrt()  # (T,q)
+    found = F.pad(found, (0, max(directions - len(values), 0)))[:, :directions]  # zeros beyond the rank
     return torch.cat([found, average], -1) if common else found
 
 
-def _times(known: PairBatch, thin: Tensor) -> Tensor:
-    """Y thin: (T, q) to (U, q)."""
-    return segment_sum(thin[known.chosen] - thin[known.rejected], known.segment, known.n_users)
+def detected_rank(known: PairBatch, most: int, generator: torch.Generator) -> int:
+    """How many directions of personal taste stand out of chance, at most ``most``.
+
+    Where hardly any text was met by two users the matrix cannot tell, and the answer is ``most``.
+    """
+    matrix = PreferenceMatrix.of(known)
+    if not matrix.shared():
+        return most
+    personal = matrix.personal()
+    chance = max(float(_spectrum(personal.flipped(generator), most, generator)[0]) for _ in range(FLIPS))
+    return int((_spectrum(personal, most, generator)[:most] > chance).sum())
 
 
-def _times_transpose(known: PairBatch, thin: Tensor) -> Tensor:
-    """Y' thin: (U, q) to (T, q)."""
-    mine, responses = thin[known.segment], len(known.responses)
-    return segment_sum(mine, known.chosen, responses) - segment_sum(mine, known.rejected, responses)
+def _spectrum(matrix: PreferenceMatrix, values: int, generator: torch.Generator) -> Tensor:
+    """At least ``values`` leading singular values, in falling order."""
+    return _decompose(matrix, matrix.times, matrix.transposed_times, values, generator)[1]
+
+
+def _decompose(
+    matrix: PreferenceMatrix,
+    times: Callable[[Tensor], Tensor],
+    transposed_times: Callable[[Tensor], Tensor],
+    directions: int,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Leading right singular vectors (T, q) and singular values (q,), by randomised subspace iteration."""
+    width = min(directions + OVERSAMPLED, matrix.texts, matrix.users)
+    frame = torch.randn(matrix.texts, width, generator=generator).to(matrix.value.device)
+    for _ in range(ITERATIONS):
+        frame = torch.linalg.qr(transposed_times(times(torch.linalg.qr(frame).Q))).Q
+    _, values, turn = torch.linalg.svd(times(frame), full_matrices=False)
+    return frame @ turn.mT, values  # (T,q)@(q,q)
 
 
 def project_onto_states(phi: Basis, states: Tensor, directions: Tensor) -> None:
@@ -76,8 +147,10 @@ def project_onto_states(phi: Basis, states: Tensor, directions: Tensor) -> None:
 
 
 def _root_mean_square(columns: Tensor) -> Tensor:
-    """() over all entries of (T, K), each column's mean taken out."""
-    return (columns - columns.mean(0)).square().mean().sqrt().clamp(min=1e-12)
+    """() over the entries of (T, K), each column's mean taken out; columns of zeros, beyond the rank, do not count."""
+    live = columns.abs().amax(0) > 0
+    away = (columns - columns.mean(0))[:, live]
+    return (away.square().mean() if away.numel() else columns.new_zeros(())).sqrt().clamp(min=1e-12)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ PAIRS_PER_GROUP = 65_536  # bounds the padded (u, n, B) differences
 
 @dataclass(frozen=True)
 class AdaptationParameters:
-    """How a new user's weight is fitted: ``steps`` of Adam at ``learning_rate`` on the logits of w_u.
+    """How a new user's weight is fitted: ``steps`` of Adam on the logits of w_u, ``learning_rate`` falling to 0.
 
     ``shrinkage`` adds shrinkage / 2n times the squared distance of the logits from those of the seen users' mean
     weight, n being the user's pairs: a Gaussian prior that fades as pairs come in. 0 is the published method,
@@ -108,6 +108,8 @@ class SimplexReward(FactorisedReward):
         shrinkage = self.adaptation.shrinkage / count
         logits = start.repeat(len(real), 1)
         optimiser = torch.optim.Adam([logits], lr=self.adaptation.learning_rate)
+        # A constant rate magnifies rounding errors into other weights, hundreds of steps after a user has converged.
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.adaptation.steps)
         for _ in range(self.adaptation.steps):
             weight = logits.softmax(-1)  # (u,K)
             margin = (difference * self.on_bases(weight).unsqueeze(-2)).sum(-1)  # (u,n,B)*(u,1,B) -> (u,n) logit
@@ -117,4 +119,5 @@ class SimplexReward(FactorisedReward):
             along = (weight * toward).sum(-1, keepdim=True)  # (u,1): softmax removes it
             logits.grad = weight * (along - toward) + shrinkage * (logits - start)
             optimiser.step()
+            schedule.step()
         return logits

@@ -13,6 +13,7 @@ from prefactor.methods.base import Margin, RewardModel, Shape, UserState
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.calibration import Calibration
 from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.filtering import Belief, absorb
 from prefactor.methods.gaussians import (
     Gaussians,
     divergence_from_mixture,
@@ -20,7 +21,7 @@ from prefactor.methods.gaussians import (
     from_natural,
     wasserstein,
 )
-from prefactor.methods.loadings import LoadingParameters, Loadings, pooled
+from prefactor.methods.loadings import POWERS, LoadingParameters, Loadings, Power, pooled
 from prefactor.methods.logistic import Observed
 from prefactor.methods.lore import LoRe, LoReParameters
 from prefactor.methods.pair_encoder import LOG_STD_RANGE, PairEncoder
@@ -28,7 +29,7 @@ from prefactor.methods.pref import PReF, PReFParameters
 from prefactor.preferences import PairBatch
 from prefactor.segments import places
 
-LOADING_SUMS = ("likelihood", "gradient", "curvature")
+BELIEF = ("belief", "spread", "evidence")
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class VRF(FactorisedReward):
         self.train_noise(generator)
         states, targets = self.scaled(batch.responses), batch.targets()
         phi = self.phi(states)
-        users = self._state(self._sums(batch.references(), states, phi))
+        users = self._state(self._absorbed(self._nothing(batch.n_users), batch.references(), states, phi))
         margin = self.judge(users, targets.segment, self.differences(phi, targets))
         loss = -F.logsigmoid(margin.attenuated() if self.settings.attenuated else margin.mean).mean()
         return loss + self.latent_loss(users, generator) if self.matched else loss
@@ -163,26 +164,20 @@ class VRF(FactorisedReward):
     def adapt(self, reference: PairBatch) -> UserState:
         """Each user's posterior and weight, in one forward pass.
 
-        State: the sums that later pairs add to, ``shift`` and ``precision`` (U, D), ``count`` (U,), and with loadings
-        ``likelihood`` (U, K), ``gradient`` (U, K, F), ``curvature`` (U, K, F, F); ``mean`` and ``std`` (U, D) of q_u;
+        State: what later pairs move on, ``count`` (U,), ``shift`` and ``precision`` (U, D), and with loadings
+        ``belief`` (U, K, F), ``spread`` (U, K, F, F), ``evidence`` (U, K); ``mean`` and ``std`` (U, D) of q_u;
         ``weight`` (U, K); with loadings ``loading`` (U, F) and ``covariance`` (U, F, F) of lambda_u; ``scale``,
         ``widening`` (U,).
         """
-        return self._state(self._evidence(reference))
+        return self._after(self._nothing(reference.n_users), reference)
 
     def update(self, users: UserState, reference: PairBatch) -> UserState:
-        """The users' state after further pairs, without the earlier ones; equal to adapting on all of them."""
-        return self._state({name: users[name] + more for name, more in self._evidence(reference).items()})
+        """The users' state after further pairs, without the earlier ones; equal to adapting on all of them in turn."""
+        return self._after(users.tensors, reference)
 
     def prior_state(self, users: int) -> UserState:
         """The state of users of whom nothing is known."""
-        like = self.mean_weight
-        sums = {"count": like.new_zeros(users)}
-        if self.matched:
-            sums |= {name: like.new_zeros(users, self.settings.latent) for name in ("shift", "precision")}
-        if self.loadings is not None:
-            sums |= self.loadings.no_sums(users)
-        return self._state(sums)
+        return self._state(self._nothing(users))
 
     def weights(self, users: UserState) -> Tensor:
         """(U, K) w_u; with loadings (U, F) lambda_u, or (U, F + 1) with the common reward's weight."""
@@ -217,9 +212,9 @@ class VRF(FactorisedReward):
             return found
         found["weight_spread"] = users["covariance"].diagonal(dim1=-2, dim2=-1).sqrt().mean(-1)
         if self.matched:
-            *_, evidence = self.loadings.posterior({name: users[name] for name in LOADING_SUMS})
-            explained = (self.loadings.log_share + evidence).softmax(-1)  # (U,K)
-            found["disagreement"] = (users["weight"] - explained).abs().sum(-1) / 2
+            read = (self.loadings.log_share + self._nearness(users.tensors)).softmax(-1)  # (U,K)
+            explained = (self.loadings.log_share + users["evidence"]).softmax(-1)
+            found["disagreement"] = (read - explained).abs().sum(-1) / 2
         return found
 
     def first_step(self, generator: torch.Generator) -> RewardModel | None:
@@ -229,7 +224,8 @@ class VRF(FactorisedReward):
         settings = PReFParameters(
             basis=self.settings.basis,
             shrinkage=self.settings.first_ridge,
-            svd_start=False,
+            svd_start=True,
+            detected=True,
             common=self.settings.common,
         )
         return PReF(settings, self.shape, generator)
@@ -276,28 +272,52 @@ class VRF(FactorisedReward):
     def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
         if not self.settings.calibrated:
             return
-        self.calibration.reset()
         pairs = pairs.compact()
-        users = [self.adapt(reference) for reference in known]
+        states = [self.adapt(reference) for reference in known]
+        if self.loadings is not None and self.matched and self.loadings.settings.weighed:
+            losses = {power: self._calibrated(states, pairs, power) for power in POWERS}
+            self.loadings.power.copy_(torch.tensor(min(losses, key=losses.__getitem__)))
+        self._calibrated(states, pairs)
+
+    def _calibrated(self, states: Sequence[UserState], pairs: PairBatch, power: Power | None = None) -> float:
+        """Calibrate, with other powers of encoder and evidence where given; the mean log loss in nats."""
+        if self.loadings is not None and power is not None:
+            self.loadings.power.copy_(torch.tensor(power))
+        self.calibration.reset()
+        users = [self._state(state.tensors) for state in states]
         margins = [self.compare(state, pairs) for state in users]
         joined = Margin(torch.cat([m.mean for m in margins]), torch.cat([m.variance for m in margins]))
-        self.calibration.fit(joined, torch.cat([state["count"][pairs.segment] for state in users]))
+        return self.calibration.fit(joined, torch.cat([state["count"][pairs.segment] for state in users]))
 
-    def _evidence(self, reference: PairBatch) -> dict[str, Tensor]:
-        """The sums over each user's reference pairs."""
+    def _nothing(self, users: int) -> dict[str, Tensor]:
+        """What is known of users without pairs."""
+        like = self.mean_weight
+        state = {"count": like.new_zeros(users)}
+        if self.matched:
+            state |= {name: like.new_zeros(users, self.settings.latent) for name in ("shift", "precision")}
+        if self.loadings is not None:
+            state |= _stored(self.loadings.prior(users))
+        return state
+
+    def _after(self, state: Mapping[str, Tensor], reference: PairBatch) -> UserState:
+        """The state after further pairs."""
         reference = reference.compact()
         states = self.scaled(reference.responses)
-        return self._sums(reference, states, None if self.loadings is None else self.phi(states))
+        phi = None if self.loadings is None else self.phi(states)
+        return self._state(self._absorbed(state, reference, states, phi))
 
-    def _sums(self, reference: PairBatch, states: Tensor, phi: Tensor | None) -> dict[str, Tensor]:
-        """Sums over each user's pairs, from standardised states (T, H) and, with loadings, phi of them."""
-        sums = {"count": reference.pairs_per_user().to(states.dtype)}
+    def _absorbed(
+        self, state: Mapping[str, Tensor], reference: PairBatch, states: Tensor, phi: Tensor | None
+    ) -> dict[str, Tensor]:
+        """What is kept of the users' pairs, from standardised states (T, H) and, with loadings, phi of them."""
+        found = {"count": state["count"] + reference.pairs_per_user()}
         if self.matched:
-            sums |= self._latent_sums(reference, states)
+            found |= {name: state[name] + more for name, more in self._latent_sums(reference, states).items()}
         if self.loadings is not None:
             assert phi is not None
-            sums |= self.loadings.sums(self._observed(reference, phi))
-        return sums
+            belief = Belief(*(state[name] for name in BELIEF))
+            found |= _stored(absorb(belief, self._observed(reference, phi)))
+        return found
 
     def _latent_sums(self, reference: PairBatch, states: Tensor) -> dict[str, Tensor]:
         """Shift (U, D) and precision (U, D): natural parameters for the product; for mean pooling sums of moments."""
@@ -311,39 +331,39 @@ class VRF(FactorisedReward):
         return {"shift": shift, "precision": precision}
 
     def _observed(self, pairs: PairBatch, phi: Tensor) -> Observed:
-        """phi (T, F) or (T, F + 1) to what loadings see of pairs: the common reward is an offset."""
-        difference = self.differences(phi, pairs)  # (N,F) or (N,F+1)
-        offset = difference[:, self.features :].sum(-1)  # (N,), 0 without a common reward
-        return Observed(difference[:, : self.features], offset, pairs.segment, pairs.n_users)
+        """phi (T, F) or (T, F + 1) to what loadings see of pairs."""
+        return Observed.personal(self.differences(phi, pairs), self.features, pairs)
 
-    def _state(self, sums: dict[str, Tensor]) -> UserState:
-        state = dict(sums)
-        count = sums["count"]
-        log_weight = self.mean_weight.new_zeros(len(count), len(self.mean_weight))  # (U,K)
+    def _state(self, kept: Mapping[str, Tensor]) -> UserState:
+        """What is kept of the users' pairs, and all that follows from it."""
+        state = dict(kept)
+        count = state["count"]
         if self.matched:
-            posterior = self._posterior(sums["shift"], sums["precision"], count)
+            posterior = self._posterior(state["shift"], state["precision"], count)
             state |= {"mean": posterior.mean, "std": posterior.std}
-            distances = wasserstein(posterior, self.bases, self.settings.distance_factor)  # (U,K)
-            log_weight = log_weight - distances / self.settings.temperature  # VRF Eq. (6)
+        weight = self._shares(state)
+        if not self.settings.unit_prior:
+            weight = torch.where(count.unsqueeze(-1) > 0, weight, self.mean_weight)
+        state["weight"] = weight
         if self.loadings is not None:
-            state |= self._loaded(log_weight + self.loadings.log_share, sums)
-        else:
-            state["weight"] = log_weight.softmax(-1)
-            if not self.settings.unit_prior:
-                known = count.unsqueeze(-1) > 0
-                state["weight"] = torch.where(known, state["weight"], self.mean_weight)
+            mean, covariance = self.loadings.weights(Belief(*(state[name] for name in BELIEF)))
+            state["loading"], state["covariance"] = pooled(weight, mean, covariance)
         calibration = {"scale": self.calibration.scale(count), "widening": self.calibration.widening(count)}
         return UserState({**state, **calibration})
 
-    def _loaded(self, log_weight: Tensor, sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Shares of the bases (U, K), and mean (U, F) and covariance (U, F, F) of lambda_u."""
-        assert self.loadings is not None
-        mean, covariance, evidence = self.loadings.posterior({name: sums[name] for name in LOADING_SUMS})
-        if self.loadings.settings.evidence:
-            log_weight = log_weight + evidence
-        weight = log_weight.softmax(-1)
-        loading, spread = pooled(weight, mean, covariance)
-        return {"weight": weight, "loading": loading, "covariance": spread}
+    def _shares(self, state: Mapping[str, Tensor]) -> Tensor:
+        """(U, K) shares of the bases: by distance (VRF Eq. 6), with loadings also by share and evidence of a basis."""
+        if self.loadings is None:
+            return self._nearness(state).softmax(-1)
+        encoder, evidence = self.loadings.power
+        return (self.loadings.log_share + encoder * self._nearness(state) + evidence * state["evidence"]).softmax(-1)
+
+    def _nearness(self, state: Mapping[str, Tensor]) -> Tensor:
+        """(U, K) -W^2 / tau_w of the users' posteriors and the bases; 0 without an encoder."""
+        if not self.matched:
+            return self.mean_weight.new_zeros(len(state["count"]), len(self.mean_weight))
+        posterior = Gaussians(state["mean"], state["std"])
+        return -wasserstein(posterior, self.bases, self.settings.distance_factor) / self.settings.temperature
 
     def _posterior(self, shift: Tensor, precision: Tensor, count: Tensor) -> Gaussians:
         """q_u (VRF Eq. 5). Without pairs and without a prior factor it is undefined: N(0, I) stands in."""
@@ -354,3 +374,8 @@ class VRF(FactorisedReward):
             return from_natural(shift, torch.where(known, precision, torch.ones_like(precision)))
         number = count.clamp(min=1).unsqueeze(-1)
         return Gaussians(shift / number, torch.where(known, precision / number, torch.ones_like(precision)).sqrt())
+
+
+def _stored(belief: Belief) -> dict[str, Tensor]:
+    """A belief about weights as part of a user's state."""
+    return {"belief": belief.mean, "spread": belief.covariance, "evidence": belief.evidence}

@@ -37,6 +37,13 @@ def test_a_variance_that_is_too_large_is_narrowed() -> None:
     )
 
 
+def test_no_scale_is_foretold_beyond_the_numbers_of_pairs_it_was_set_on() -> None:
+    calibration = Calibration()
+    calibration.fit(*simulate(3.0))
+    few, many = calibration.scale(torch.tensor([0.0, 1e6])), calibration.scale(torch.tensor([1.0, 20.0]))
+    torch.testing.assert_close(few, many)
+
+
 def test_a_fresh_calibration_changes_nothing() -> None:
     calibration, count = Calibration(), torch.tensor([0.0, 3.0, 100.0])
     assert torch.equal(calibration.scale(count), torch.ones(3))

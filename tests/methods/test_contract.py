@@ -14,6 +14,7 @@ from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.pal import PAL
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
 from prefactor.methods.vpl import VPL
+from prefactor.methods.vrf import VRF
 from prefactor.parameters import build
 from prefactor.preferences import PairBatch, Responses
 from tests.worlds import WIDTH, make_pairs, without_users
@@ -146,8 +147,9 @@ def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> Non
     pairs = make_pairs(4, 6)
     shuffled = pairs.select(torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)))
     before, after = order_free(model.adapt(pairs)), order_free(model.adapt(shuffled))
+    filtered = isinstance(model, VRF) and model.loadings is not None  # pair by pair: nearly, see test_filtering
     for name in before:
-        torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(after[name], before[name], atol=0.02 if filtered else 1e-4, rtol=1e-4)
 
 
 def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:

@@ -1,8 +1,9 @@
-"""Bases with loadings: sums that add, posteriors in closed form, a start that changes no reward."""
+"""Bases with loadings: users start at them, moments are pooled, a start changes no reward."""
 
 import pytest
 import torch
 
+from prefactor.methods.filtering import absorb
 from prefactor.methods.loadings import LoadingParameters, Loadings, pooled
 from prefactor.methods.logistic import Observed
 from prefactor.methods.mixture import learn_mixture
@@ -20,39 +21,20 @@ def choices(users: int = 5, pairs: int = 6) -> Observed:
     return observe(make_mixture(users).mean, pairs)
 
 
-def part(observed: Observed, rows: torch.Tensor) -> Observed:
-    return Observed(observed.difference[rows], observed.offset[rows], observed.segment[rows], observed.users)
-
-
-def test_sums_over_pairs_add() -> None:
-    loadings, observed = make_loadings(), choices()
-    first = torch.arange(len(observed.segment)) % 2 == 0
-    whole, one, other = (loadings.sums(found) for found in (observed, part(observed, first), part(observed, ~first)))
-    for name in whole:
-        torch.testing.assert_close(one[name] + other[name], whole[name])
-
-
-def test_without_pairs_the_posterior_is_the_prior() -> None:
+def test_without_pairs_a_user_is_as_the_bases_are() -> None:
     loadings = make_loadings()
-    nothing = loadings.sums(part(choices(), torch.zeros(30, dtype=torch.bool)))
-    mean, covariance, evidence = loadings.posterior(nothing)
-    torch.testing.assert_close(mean, loadings.mean.expand_as(mean))
-    torch.testing.assert_close(covariance, torch.diag_embed(1 / loadings.precision).expand_as(covariance))
-    torch.testing.assert_close(evidence, torch.zeros_like(evidence))
+    mean, covariance = loadings.weights(loadings.prior(5))
+    torch.testing.assert_close(mean, loadings.mean.expand(5, -1, -1))
+    torch.testing.assert_close(covariance, torch.diag_embed(1 / loadings.precision).expand(5, -1, -1, -1))
 
 
-def test_more_pairs_never_widen_a_posterior() -> None:
-    loadings, observed = make_loadings(), choices()
-    few = loadings.posterior(loadings.sums(part(observed, torch.arange(30) % 6 < 2)))[1]
-    many = loadings.posterior(loadings.sums(observed))[1]
-    assert (torch.linalg.eigvalsh(few - many) > -1e-9).all()
-
-
-def test_unrefined_bases_stay_where_they_are() -> None:
-    loadings, observed = make_loadings(refined=False), choices()
-    mean, covariance, _ = loadings.posterior(loadings.sums(observed))
-    torch.testing.assert_close(mean, loadings.mean.expand_as(mean))
-    torch.testing.assert_close(covariance, torch.diag_embed(1 / loadings.precision).expand_as(covariance))
+def test_unrefined_bases_stay_where_they_are_whatever_the_pairs() -> None:
+    loadings = make_loadings(refined=False)
+    belief = absorb(loadings.prior(5), choices())
+    assert (belief.evidence < 0).all()
+    mean, covariance = loadings.weights(belief)
+    torch.testing.assert_close(mean, loadings.mean.expand(5, -1, -1))
+    torch.testing.assert_close(covariance, torch.diag_embed(1 / loadings.precision).expand(5, -1, -1, -1))
 
 
 def test_pooled_moments_are_those_of_the_mixture() -> None:
@@ -82,7 +64,7 @@ def test_a_start_expresses_the_mixture_in_its_own_units() -> None:
     )
 
 
-@pytest.mark.parametrize("changes", [{"bases": 0}, {"prior_users": 0.0}, {"matched": False}])
+@pytest.mark.parametrize("changes", [{"bases": 0}, {"prior_users": 0.0}, {"iterations": 0}])
 def test_what_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"at least 1|set matched or evidence"):
+    with pytest.raises(ValueError, match="at least 1"):
         make_loadings(**changes)

@@ -1,4 +1,4 @@
-"""The mixture of Gaussians over user weights: expansions, posteriors, evidence, expectation maximisation."""
+"""The mixture of Gaussians over user weights: evidence, expectation maximisation, centres."""
 
 import math
 from itertools import pairwise
@@ -6,8 +6,8 @@ from itertools import pairwise
 import torch
 from torch.nn import functional as F
 
-from prefactor.methods.logistic import Observed, fit_weights
-from prefactor.methods.mixture import Mixture, em_step, expand, k_means, learn_mixture, posteriors
+from prefactor.methods.logistic import Observed
+from prefactor.methods.mixture import Mixture, em_step, k_means, learn_mixture, posteriors
 
 WIDTH = 3
 
@@ -32,39 +32,10 @@ def make_mixture(components: int = 2, width: int = WIDTH) -> Mixture:
     return Mixture(torch.full((components,), -math.log(components), dtype=torch.float64), mean, covariance)
 
 
-def test_expansion_is_value_gradient_and_negative_hessian() -> None:
-    observed, mixture = observe(make_mixture(5).mean, 4), make_mixture()
-    found = expand(observed, mixture.mean)
-    for user in range(5):
-        rows = observed.segment == user
-        for component in range(2):
-
-            def log_likelihood(at: torch.Tensor, rows: torch.Tensor = rows) -> torch.Tensor:
-                return F.logsigmoid(observed.difference[rows] @ at).sum()
-
-            at = mixture.mean[component]
-            hessian = torch.autograd.functional.hessian(log_likelihood, at)
-            torch.testing.assert_close(found.value[user, component], log_likelihood(at))
-            torch.testing.assert_close(
-                found.gradient[user, component], torch.autograd.functional.jacobian(log_likelihood, at)
-            )
-            torch.testing.assert_close(found.curvature[user, component], -hessian)
-
-
-def test_each_component_is_a_logistic_regression_with_its_own_prior() -> None:
-    observed, mixture = observe(make_mixture(6).mean, 5), make_mixture()
-    found = posteriors(observed, mixture, steps=30)
-    for component in range(2):
-        precision = torch.linalg.inv(mixture.covariance[component])
-        alone = fit_weights(observed, mixture.mean[component].expand(6, -1), precision, steps=30)
-        torch.testing.assert_close(found.mean[:, component], alone.mean)
-        torch.testing.assert_close(found.covariance[:, component], torch.linalg.inv(alone.precision))
-
-
 def test_evidence_is_close_to_the_integral_over_weights() -> None:
     """One dimension, where the integral can be done on a grid."""
     mixture, observed = make_mixture(2, width=1), observe(torch.tensor([[0.5], [-1.0]], dtype=torch.float64), 6)
-    found = posteriors(observed, mixture, steps=20).log_weight
+    found = posteriors(observed, mixture)[1]
     grid = torch.linspace(-20, 20, 40_001, dtype=torch.float64)
     for user in range(2):
         rows = observed.segment == user
@@ -73,7 +44,7 @@ def test_evidence_is_close_to_the_integral_over_weights() -> None:
             spread = mixture.covariance[component].sqrt().squeeze()
             prior = torch.distributions.Normal(mixture.mean[component], spread).log_prob(grid)
             exact = torch.logsumexp(likelihood + prior, 0) + math.log(40 / 40_000) + mixture.log_share[component]
-            torch.testing.assert_close(found[user, component], exact, atol=0.1, rtol=0)
+            torch.testing.assert_close(found[user, component], exact, atol=0.2, rtol=0)
 
 
 def test_clusters_of_users_are_found() -> None:
@@ -85,7 +56,7 @@ def test_clusters_of_users_are_found() -> None:
     mixture = learn_mixture(observed, 3, 15, 5.0, torch.Generator().manual_seed(0))
     nearest = torch.cdist(centre, mixture.mean).amin(-1)
     assert (nearest < 1.0).all(), nearest
-    share = posteriors(observed, mixture).log_weight.softmax(-1).argmax(-1)
+    share = posteriors(observed, mixture)[1].softmax(-1).argmax(-1)
     matched = torch.cdist(mixture.mean, centre).argmin(-1)[share]
     assert (matched == label).double().mean() > 0.95
 
@@ -96,7 +67,7 @@ def test_expectation_maximisation_raises_the_evidence() -> None:
     observed, mixture = observe(weights, 15), make_mixture()
     values = []
     for _ in range(6):
-        values.append(float(posteriors(observed, mixture, steps=20).log_weight.logsumexp(-1).mean()))
+        values.append(float(posteriors(observed, mixture)[1].logsumexp(-1).mean()))
         mixture = em_step(observed, mixture, prior_users=1e-6)
     assert values[-1] > values[0]
     assert all(later > earlier - 0.01 for earlier, later in pairwise(values)), values

@@ -203,3 +203,19 @@ def test_the_optimiser_adds_no_decay_to_user_weights() -> None:
 def test_wrong_parameters_are_named() -> None:
     with pytest.raises(InputError, match="shrinkage must be positive"):
         build(PReFParameters, {"shrinkage": 0.0}, "test")
+
+
+def test_directions_beyond_the_detected_rank_stay_at_zero() -> None:
+    """The start, and training after it: no step wakes a direction that chance explains."""
+    cohorts = make_cohorts()
+    known = cohorts["seen"].known()
+    settings = PReFParameters(BasisParameters("linear", 12), detected=True, common=True)
+    model = PReF(settings, Shape(WIDTH, known.n_users), torch.Generator().manual_seed(0))
+    model.standardise(known.compact().responses)
+    training = TrainingParameters(epochs=2, episodes=EpisodeParameters(users_per_step=4))
+    train(model, cohorts["seen"], cohorts["validation"], training, 0, "test")
+    live = model.phi.last.weight[:12].abs().amax(-1) > 0
+    rank = int(live.sum())
+    assert rank < 12
+    assert live[:rank].all()
+    assert (model.user_weight[:, rank:] == 0).all()

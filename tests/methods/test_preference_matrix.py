@@ -1,10 +1,12 @@
 """The start of PReF's basis: against a dense decomposition, and the projection onto states."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from prefactor.methods.basis import Basis, BasisParameters
-from prefactor.methods.preference_matrix import leading_directions, project_onto_states
+from prefactor.methods.preference_matrix import detected_rank, leading_directions, project_onto_states
 from prefactor.preferences import PairBatch
 from tests.worlds import WIDTH, make_pairs
 
@@ -80,3 +82,33 @@ def test_zero_directions_leave_finite_weights() -> None:
     basis = Basis(BasisParameters("linear", 2), WIDTH, torch.Generator().manual_seed(2))
     project_onto_states(basis, torch.randn(50, WIDTH), torch.zeros(50, 2))
     assert all(parameter.isfinite().all() for parameter in basis.parameters())
+
+
+def planted(rank: int, users: int = 400, pairs: int = 40) -> PairBatch:
+    """Users whose tastes over 60 shared responses differ in ``rank`` directions beside a common one."""
+    generator = torch.Generator().manual_seed(5)
+    known = make_pairs(users, pairs, seen=True)
+    trait = torch.randn(60, rank + 1, generator=generator)
+    weight = 2 * torch.randn(users, rank + 1, generator=generator)
+    weight[:, -1] = 1.5
+    left, right = known.chosen, known.rejected
+    margin = (weight[known.segment] * (trait[left] - trait[right])).sum(-1)
+    swap = torch.rand(len(known), generator=generator) > torch.sigmoid(margin)
+    return replace(known, chosen=torch.where(swap, right, left), rejected=torch.where(swap, left, right))
+
+
+@pytest.mark.parametrize("rank", [0, 1, 4])
+def test_the_rank_of_tastes_is_found(rank: int) -> None:
+    assert detected_rank(planted(rank), 12, torch.Generator().manual_seed(0)) == rank
+
+
+def test_texts_of_one_user_each_tell_no_rank() -> None:
+    known = make_pairs(6, 4, seen=True)
+    texts = torch.arange(2 * len(known))
+    alone = replace(
+        known,
+        responses=known.responses[torch.zeros(len(texts), dtype=torch.long)],
+        chosen=texts[: len(known)],
+        rejected=texts[len(known) :],
+    )
+    assert detected_rank(alone, 7, torch.Generator().manual_seed(0)) == 7

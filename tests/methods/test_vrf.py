@@ -11,6 +11,7 @@ from prefactor.methods.base import Margin, Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.bt import BT, BTParameters
 from prefactor.methods.gaussians import Gaussians
+from prefactor.methods.loadings import POWERS
 from prefactor.methods.pair_encoder import PairEncoder
 from prefactor.methods.vrf import VRF, VRFParameters
 from prefactor.parameters import build
@@ -210,7 +211,7 @@ def test_unit_loadings_without_variance_are_the_published_model() -> None:
     torch.testing.assert_close(found.variance, expected.variance, atol=0.05, rtol=0.05)
 
 
-@pytest.mark.parametrize("changes", [{}, {"common": True}, {"loadings": {"bases": 4, "evidence": True}}])
+@pytest.mark.parametrize("changes", [{}, {"common": True}, {"loadings": {"bases": 4, "matched": False}}])
 def test_loadings_are_updated_pair_by_pair(changes: dict[str, object]) -> None:
     model, pairs = loaded(**changes), make_pairs(6, 8)
     early = torch.arange(len(pairs)) % 8 < 3
@@ -228,13 +229,10 @@ def test_the_variance_is_that_of_the_users_weight() -> None:
     model, pairs = loaded(common=True), make_pairs(1, 6)
     users = model.adapt(pairs)
     weight, difference = users["weight"][0], model.basis_differences(pairs)
-    mean, covariance, _ = model.loadings.posterior(
-        {name: users[name] for name in ("likelihood", "gradient", "curvature")}
-    )
     generator = torch.Generator().manual_seed(0)
     basis = torch.multinomial(weight, 200_000, replacement=True, generator=generator)
-    root = torch.linalg.cholesky(covariance[0])[basis]  # (S,F,F)
-    drawn = mean[0][basis] + (root @ torch.randn(len(basis), 3, 1, generator=generator)).squeeze(-1)
+    root = torch.linalg.cholesky(users["spread"][0])[basis]  # (S,F,F)
+    drawn = users["belief"][0][basis] + (root @ torch.randn(len(basis), 3, 1, generator=generator)).squeeze(-1)
     margin = drawn @ difference[:, :3].T + difference[:, 3]  # (S,N)
     found = model.compare(users, pairs)
     torch.testing.assert_close(found.mean, margin.mean(0), atol=0.02, rtol=0.02)
@@ -265,8 +263,25 @@ def test_preparing_starts_from_the_mixture_and_keeps_the_common_reward() -> None
     torch.testing.assert_close(model.loadings.log_share.exp().sum(), torch.tensor(1.0), atol=1e-5, rtol=0)
 
 
+def test_powers_are_those_that_predict_held_out_users_best() -> None:
+    model, pairs, later = loaded(calibrated=True), make_pairs(12, 6), make_pairs(12, 6, seed=3)
+    with torch.no_grad():
+        model.loadings.mean.mul_(4.0)
+    losses = {}
+    for power in POWERS:
+        fixed = loaded(calibrated=True, loadings={"bases": 4, "weighed": False})
+        fixed.load_state_dict(model.state_dict())
+        fixed.loadings.power.copy_(torch.tensor(power))
+        fixed.calibrate([pairs], later)
+        with torch.no_grad():
+            losses[power] = float(-F.logsigmoid(fixed.compare(fixed.adapt(pairs), later).attenuated()).mean())
+    model.calibrate([pairs], later)
+    assert max(losses.values()) - min(losses.values()) > 1e-3  # there is something to choose
+    assert losses[tuple(model.loadings.power.tolist())] == pytest.approx(min(losses.values()), abs=1e-4)
+
+
 def test_calibration_changes_probabilities_and_no_order() -> None:
-    model, pairs = loaded(calibrated=True), make_pairs(12, 6)
+    model, pairs = loaded(calibrated=True, loadings={"bases": 4, "weighed": False}), make_pairs(12, 6)
     before = model.compare(model.adapt(pairs), pairs)
     model.calibrate([pairs], make_pairs(12, 6, seed=3))
     after = model.compare(model.adapt(pairs), pairs)
