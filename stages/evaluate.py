@@ -6,7 +6,8 @@ from pathlib import Path
 from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.evaluation.fewshot import judge
-from prefactor.evaluation.results import per_user_table, reliability, result_rows, selective, write_results
+from prefactor.evaluation.items import read_kind
+from prefactor.evaluation.results import outcomes, per_user_table, reliability, result_rows, selective, write_results
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, section
@@ -15,16 +16,17 @@ from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, ru
 
 
 def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
-    """Judge a cell's models; write results.parquet, users.parquet for paired comparisons, and curves of calibration."""
+    """Judge a cell's models; write results.parquet, users and outcomes for paired comparisons, and curves."""
     cell = Cell(dataset, backbone, method, variant)
     parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
     models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
     cohorts = cell_cohorts(cell, cell_states(cell, training["backbone"]))
-    judged = judge(models, cohorts, parameters.shots)
+    judged = judge(models, cohorts, parameters.shots, read_kind(layout.prepared(cell.dataset)))
     with atomic_folder(cell.evaluation) as scratch:
         write_results(result_rows(judged, _identity(cell, training["run"])), scratch / "results.parquet")
         tables = {"users": per_user_table(judged), "reliability": reliability(judged), "selective": selective(judged)}
+        tables["outcomes"] = outcomes(judged)
         for name, table in tables.items():
             table.to_parquet(scratch / f"{name}.parquet", compression="zstd", index=False)
 
