@@ -90,6 +90,11 @@ class Training(Cell):
         """Accuracy against coverage by split and shots; empty where there is none."""
         return self._table("selective")
 
+    @cached_property
+    def draws(self) -> pd.DataFrame:
+        """Accuracy of every draw of few shots; empty where none were drawn."""
+        return self._table("draws")
+
     def _table(self, name: str) -> pd.DataFrame:
         path = self.evaluation / f"{name}.parquet"
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()

@@ -3,11 +3,22 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from prefactor import layout
 from prefactor.atomic import atomic_folder
+from prefactor.evaluation.draws import draw_rows, draws_table, judge_draws
 from prefactor.evaluation.fewshot import judge
 from prefactor.evaluation.items import read_kind
-from prefactor.evaluation.results import outcomes, per_user_table, reliability, result_rows, selective, write_results
+from prefactor.evaluation.results import (
+    in_schema,
+    outcomes,
+    per_user_table,
+    reliability,
+    result_rows,
+    selective,
+    write_results,
+)
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, section
@@ -22,11 +33,14 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
     models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
     cohorts = cell_cohorts(cell, cell_states(cell, training["backbone"]))
-    judged = judge(models, cohorts, parameters.shots, read_kind(layout.prepared(cell.dataset)))
+    kind, identity = read_kind(layout.prepared(cell.dataset)), _identity(cell, training["run"])
+    judged = judge(models, cohorts, parameters.shots, kind)
+    drawn = judge_draws(models, cohorts["unseen"], parameters.draw_shots, parameters.draws, kind)
+    rows = [result_rows(judged, identity), *([draw_rows(drawn, identity)] if drawn else [])]
     with atomic_folder(cell.evaluation) as scratch:
-        write_results(result_rows(judged, _identity(cell, training["run"])), scratch / "results.parquet")
+        write_results(in_schema(pd.concat(rows, ignore_index=True)), scratch / "results.parquet")
         tables = {"users": per_user_table(judged), "reliability": reliability(judged), "selective": selective(judged)}
-        tables["outcomes"] = outcomes(judged)
+        tables |= {"outcomes": outcomes(judged), "draws": draws_table(drawn)}
         for name, table in tables.items():
             table.to_parquet(scratch / f"{name}.parquet", compression="zstd", index=False)
 

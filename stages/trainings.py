@@ -46,9 +46,21 @@ class RunParameters:
 
 @dataclass(frozen=True)
 class EvaluationParameters:
-    """``shots``: sizes |C| of the unseen users' few-shot curve."""
+    """What is asked of a trained method.
+
+    shots       sizes |C| of the unseen users' few-shot curve
+    draws       how often the few pairs of unseen users are drawn anew, at each of ``draw_shots``; 0 for not at all: it
+                takes as many adaptations of all users and seeds
+    draw_shots  sizes |C| of the draws
+    """
 
     shots: tuple[int, ...] = (1, 3, 5, 7, 9, 20, 45)
+    draws: int = 0
+    draw_shots: tuple[int, ...] = (1, 3, 9)
+
+    def __post_init__(self) -> None:
+        if self.draws < 0 or self.draws == 1:
+            raise ValueError(f"draws must be 0 for none, or at least 2 for a spread, got {self.draws}")
 
 
 def method_parameters(cell: Cell) -> MethodParameters:

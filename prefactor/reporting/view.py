@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from prefactor.reporting import curves, figures
 from prefactor.reporting.context import DatasetFacts, Distribution, ReportContext
+from prefactor.reporting.draws import DrawsView, view_of_draws
 from prefactor.reporting.estimates import PERCENT, Estimate, Scale, scale_of
 from prefactor.reporting.portrait import PortraitView, view_of_portrait
 from prefactor.reporting.signal import sentences
@@ -124,6 +125,7 @@ class View:
     further: Table | None
     curve: Markup | None
     curve_table: Table | None
+    draws: DrawsView | None
     portrait: PortraitView | None
     trainings: tuple[TrainingView, ...]
     facts: DatasetFacts
@@ -162,6 +164,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         further=further_table(section, styled),
         curve=_curve(section, styled),
         curve_table=few_shot_table(section, styled),
+        draws=view_of_draws(section, styled, _known(section, context.trainings)),
         portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
         trainings=_trainings(section, styled, context.trainings),
         facts=facts,
