@@ -87,6 +87,16 @@ def test_a_study_has_its_own_data_only(project: Path) -> None:
     assert found == {"run": {"seeds": [0]}, "datasets": {"b": {"source": "y"}}, "methods": {}}
 
 
+@pytest.mark.parametrize(
+    ("written", "said"), [("evalution", "did you mean 'evaluation'"), ("dataset", "did you mean 'datasets'")]
+)
+def test_a_misspelt_section_is_refused_with_the_nearest(project: Path, written: str, said: str) -> None:
+    (project / "studies/mine/study.yaml").write_text(yaml.safe_dump({written: {}}))
+    with pytest.raises(InputError, match=f"studies/mine/study.yaml: unknown section '{written}'; {said}"):
+        study("mine")
+    assert not (project / "studies/mine/params.yaml").exists()
+
+
 def test_an_unknown_study_is_refused_with_the_known_ones(project: Path) -> None:
     (project / "studies/mine/study.yaml").write_text("{}")
     with pytest.raises(InputError, match="no study 'yours': mine"):
