@@ -104,7 +104,7 @@ def with_turned_labels(cohorts: dict[str, Cohort], part: str) -> dict[str, Cohor
 
 
 def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tensor]:
-    """All that a method keeps after its first step, if it has one, and its second. One validation: nothing to choose."""
+    """What a method keeps after its first step, if it has one, and its second. One validation: nothing to choose."""
     kind, changes = METHODS[name.partition("/")[0]], {"calibrated": True} if name == "vrf/loadings" else {}
     settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
     model = kind(settings, Shape(WIDTH, 40, texts=60), torch.Generator().manual_seed(0))  # type: ignore[call-arg]
