@@ -95,6 +95,11 @@ class Training(Cell):
         """Accuracy of every draw of few shots; empty where none were drawn."""
         return self._table("draws")
 
+    @cached_property
+    def size(self) -> pd.DataFrame:
+        """Trainable parameters by number of seen users; empty where nobody counted."""
+        return self._table("size")
+
     def _table(self, name: str) -> pd.DataFrame:
         path = self.evaluation / f"{name}.parquet"
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()

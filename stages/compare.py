@@ -10,6 +10,7 @@ from prefactor import layout
 from prefactor.atomic import write_json
 from prefactor.evaluation.comparison import paired_differences
 from prefactor.evaluation.items import Condition, Outcomes, differences, read_outcomes
+from prefactor.evaluation.ranking import ranking_rows
 from prefactor.evaluation.results import in_schema, read_results, write_results
 from prefactor.layout import REPORTS, Cell
 from prefactor.reporting import collect, metrics, write_plots, write_report
@@ -33,13 +34,13 @@ def compare() -> None:
 
 
 def joined(parameters: RunParameters) -> pd.DataFrame:
-    """Every cell's results, its paired differences from BT and VRF, and the ceilings."""
+    """Every cell's results, its paired differences from BT and VRF, what its doubts know, and the ceilings."""
     frames = []
     for dataset, backbone in product(parameters.datasets, parameters.backbones):
         frames.append(read_results(layout.ceiling(dataset, backbone) / "results.parquet"))
         cells = [Cell(dataset, backbone, *row) for row in product(parameters.methods, parameters.variants)]
         frames += [read_results(cell.evaluation / "results.parquet") for cell in cells]
-        frames += _paired(cells)
+        frames += [*_paired(cells), *_ranked(cells)]
     return in_schema(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
 
 
@@ -74,6 +75,22 @@ def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
 def _outcomes(cell: Cell) -> dict[Condition, Outcomes]:
     """A cell's single pairs: read when needed, because those of all cells at once may not fit."""
     return read_outcomes(cell.evaluation / "outcomes.parquet")
+
+
+def _ranked(cells: list[Cell]) -> list[pd.DataFrame]:
+    """What every cell's uncertainties know of its users' errors, against its own confidence and BT's."""
+    reference = _reference(cells, "bt")
+    bt = None if reference is None else pd.read_parquet(reference.evaluation / "users.parquet")
+    against = "" if reference is None else reference.variant
+    return [
+        ranking_rows(
+            pd.read_parquet(cell.evaluation / "users.parquet"),
+            _identity(cell),
+            None if cell == reference else bt,
+            against,
+        )
+        for cell in cells
+    ]
 
 
 def _reference(cells: list[Cell], method: str) -> Cell | None:

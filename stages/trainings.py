@@ -81,13 +81,18 @@ def cell_states(cell: Cell, expected: Mapping[str, Any] | None = None) -> States
 
 
 def cell_cohorts(cell: Cell, states: States) -> dict[str, Cohort]:
-    """The cell's users with the one view that its method reads; no other is loaded."""
+    """The cell's users with the one view that its method reads."""
+    return load_cohorts(layout.split(cell.dataset), cell_views(cell, states))
+
+
+def cell_views(cell: Cell, states: States) -> dict[str, StateView]:
+    """The one view that the cell's method reads, by name; no other is loaded, and none if it reads no view."""
     views: dict[str, Callable[[], StateView]] = {
         "states": lambda: states,
         "surface": lambda: open_surface(layout.surface(cell.dataset)),
     }
     needed = method_kind(cell).view
-    return load_cohorts(layout.split(cell.dataset), {needed: views[needed]()} if needed else {})
+    return {needed: views[needed]()} if needed else {}
 
 
 def method_kind(cell: Cell) -> type[RewardModel]:

@@ -20,8 +20,8 @@ USERS_PER_CHUNK = 2_048  # bounds the memory of posteriors over many dimensions
 class UserFigures:
     """One figure per user (U,): accuracy in [0, 1], log loss in nats, the pairs they were measured on, Brier score.
 
-    Probabilities are MacKay's, with the margin's variance, or ``plain``: sigmoid(mean). A user without pairs to
-    predict has NaN.
+    A tie is half right (``correct``). Probabilities are MacKay's, with the margin's variance, or ``plain``:
+    sigmoid(mean). A user without pairs to predict has NaN.
     """
 
     accuracy: np.ndarray
@@ -68,8 +68,16 @@ def predict(model: RewardModel, cohort: Cohort, part: str, shots: int | None = N
     return per_user(margins(model, cohort.known(shots), pairs), pairs)
 
 
+def correct(margin: Tensor) -> Tensor:
+    """(N,) logits to (N,) shares: 1 where r(y+) > r(y-), else 0; a tie of exactly 0 is a coin's choice, half right.
+
+    A model that is silent about every pair so has 50 %, not 0.
+    """
+    return torch.heaviside(margin, margin.new_tensor(0.5))
+
+
 def per_user(margin: Margin, pairs: PairBatch) -> UserFigures:
-    """Share of a user's pairs with r(y+) > r(y-), mean -log P(y+ preferred) and mean (1 - P(y+ preferred))^2."""
+    """Share of a user's pairs that are correct, mean -log P(y+ preferred) and mean (1 - P(y+ preferred))^2."""
     count = pairs.pairs_per_user()
     undefined = torch.where(count > 0, 0.0, torch.nan).to(torch.float64)
 
@@ -78,7 +86,7 @@ def per_user(margin: Margin, pairs: PairBatch) -> UserFigures:
 
     logits, plain = margin.attenuated(), margin.mean
     return UserFigures(
-        accuracy=mean(plain > 0),
+        accuracy=mean(correct(plain)),
         log_loss=mean(-F.logsigmoid(logits)),
         pairs=count.numpy(),
         brier=mean(torch.sigmoid(-logits).square()),

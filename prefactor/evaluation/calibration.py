@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from prefactor.evaluation.accuracy import correct
 from prefactor.evaluation.intervals import ENDS, Interval, resampled_means
 from prefactor.methods.base import Margin
 from prefactor.preferences import PairBatch
@@ -30,7 +31,7 @@ NOISE = 2.5  # a bin's gap within so many standard errors may be none
 class Forecast:
     """What a model said of N pairs of U users: confidence (N,) in [0.5, 1] by form, and whether its choice was right.
 
-    ``correct`` (N,) is r(y+) > r(y-), which no form changes; ``user`` (N,) is the pair's user in [0, U).
+    ``correct`` (N,) is r(y+) > r(y-), 1/2 for a tie, which no form changes; ``user`` (N,) is the pair's user in [0, U).
     """
 
     confidence: Mapping[str, np.ndarray]
@@ -43,17 +44,17 @@ class Forecast:
         """The forecast that margins (N,) of ``pairs`` make."""
         logits = {ATTENUATED: margin.attenuated(), PLAIN: margin.mean}
         confidence = {form: torch.sigmoid(z.double().abs()).numpy() for form, z in logits.items()}
-        return cls(confidence, (margin.mean > 0).numpy(), pairs.segment.numpy(), pairs.n_users)
+        return cls(confidence, correct(margin.mean).numpy(), pairs.segment.numpy(), pairs.n_users)
 
     @property
     def share(self) -> np.ndarray:
         """(N,) what a pair is of its user: shares of a user sum to 1."""
         return 1 / np.bincount(self.user, minlength=self.users)[self.user]
 
-    def user_confidence(self) -> np.ndarray:
+    def user_confidence(self, form: str = ATTENUATED) -> np.ndarray:
         """(U,) mean confidence in a user's pairs; NaN for a user without pairs."""
         count = np.bincount(self.user, minlength=self.users)
-        total = np.bincount(self.user, self.confidence[ATTENUATED], self.users)
+        total = np.bincount(self.user, self.confidence[form], self.users)
         return total / np.where(count, count, np.nan)
 
 

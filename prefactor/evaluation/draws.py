@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort
-from prefactor.evaluation.accuracy import margins, per_user
+from prefactor.evaluation.accuracy import correct, margins, per_user
 from prefactor.evaluation.intervals import over_users
 from prefactor.evaluation.items import Kind, Outcomes, interval_columns
 from prefactor.evaluation.results import ALL_SEEDS, in_schema
@@ -90,7 +90,7 @@ def _judge(models: Mapping[str, RewardModel], cohort: Cohort, shots: int, draws:
     sets = [known.select(drawn_rank(known, draw) < shots) for draw in range(draws)]
     found = {seed: [margins(model, reference, pairs) for reference in sets] for seed, model in models.items()}
     figures = {seed: np.stack([per_user(margin, pairs).accuracy for margin in row]) for seed, row in found.items()}
-    right = [margin.mean > 0 for row in found.values() for margin in row]
+    right = [correct(margin.mean) for row in found.values() for margin in row]
     return Drawn(
         shots,
         {seed: np.nanmean(by_draw, axis=1) for seed, by_draw in figures.items()},

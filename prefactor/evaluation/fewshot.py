@@ -1,40 +1,122 @@
 """All that a trained method is judged on: seen users, unseen users, and unseen users with few reference pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from prefactor.cohorts import Cohort
-from prefactor.evaluation.accuracy import margins, per_user
-from prefactor.evaluation.calibration import Forecast
+from prefactor.evaluation.accuracy import adapted, compare_between, correct, empty_margin, per_user
+from prefactor.evaluation.calibration import PLAIN, Forecast
 from prefactor.evaluation.items import Kind, Outcomes
+from prefactor.evaluation.recovery import METRIC, CandidatePool, utility_correlations
 from prefactor.evaluation.results import Judged
-from prefactor.methods.base import RewardModel
+from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, make_pool, user_doubts
+from prefactor.methods.base import Margin, RewardModel
+from prefactor.preferences import PairBatch
 
 
 def judge(
-    models: Mapping[str, RewardModel], cohorts: Mapping[str, Cohort], shots: Sequence[int], kind: Kind = "prompts"
+    models: Mapping[str, RewardModel],
+    cohorts: Mapping[str, Cohort],
+    shots: Sequence[int],
+    candidates: CandidatePool | None = None,
+    kind: Kind = "prompts",
 ) -> list[Judged]:
-    """Score every seed's model on evaluation pairs; ``kind`` is what users share.
+    """Score every seed's model on evaluation pairs, and what it doubts about unseen users; ``kind``: what users share.
 
     Seen users are known by all their training pairs, unseen users by all their reference pairs, and by the first n
-    of them for every n in ``shots``. A user with fewer than n pairs counts with the pairs they have.
+    of them for every n in ``shots``. A user with fewer than n pairs counts with the pairs they have. With
+    ``candidates``, of a world whose truth is known, rewards are also held against true utilities.
     """
     judged: dict[tuple[str, int], Judged] = {}  # (role, number of known pairs): sets are nested, so equal ones coincide
     conditions: list[tuple[str, int | None]] = [("seen", None), ("unseen", None), *(("unseen", n) for n in shots)]
+    questions = Questions(make_pool(cohorts["seen"]), cohorts["validation"], candidates)
     found = []
     for role, limit in conditions:
         key = role, len(cohorts[role].known(limit))
         if key not in judged:
-            judged[key] = _judge(models, cohorts[role], limit, kind)
+            judged[key] = _judge(models, cohorts[role], limit, questions, kind)
         found.append(replace(judged[key], shots=limit))
     return found
 
 
-def _judge(models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, kind: Kind) -> Judged:
+@dataclass(frozen=True)
+class Questions:
+    """What is asked beside evaluation pairs.
+
+    ``pool`` of pairs and ``validation`` users, who give combinations their constants, are for doubts about unseen
+    users; ``candidates`` for rewards against true utilities.
+    """
+
+    pool: PairBatch
+    validation: Cohort
+    candidates: CandidatePool | None
+
+
+@dataclass
+class Answers:
+    """One model's answers in one condition, filled in some users at a time: margins (N,), and (U,) by name."""
+
+    margin: Margin
+    doubts: list[Doubts] = field(default_factory=list)
+    recovered: list[Tensor] = field(default_factory=list)
+
+
+def _judge(
+    models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, questions: Questions, kind: Kind
+) -> Judged:
     """One condition, all seeds."""
-    known, pairs = cohort.known(limit), cohort.to_predict("evaluation")
-    found = {seed: margins(model, known, pairs) for seed, model in models.items()}
-    figures = {seed: per_user(margin, pairs) for seed, margin in found.items()}
-    forecasts = {seed: Forecast.of(margin, pairs) for seed, margin in found.items()}
-    outcomes = Outcomes.of(cohort, [margin.mean > 0 for margin in found.values()], kind)
-    return Judged(cohort.role, limit, cohort.user_ids, figures, forecasts, outcomes)
+    pairs = cohort.to_predict("evaluation")
+    found = {seed: _answer(model, cohort, "evaluation", limit, questions) for seed, model in models.items()}
+    outcomes = Outcomes.of(cohort, [correct(answers.margin.mean) for answers in found.values()], kind)
+    asked = models if cohort.role == "unseen" else {}
+    return Judged(
+        cohort.role,
+        limit,
+        cohort.user_ids,
+        figures={seed: per_user(answers.margin, pairs) for seed, answers in found.items()},
+        forecasts={seed: Forecast.of(answers.margin, pairs) for seed, answers in found.items()},
+        outcomes=outcomes,
+        doubts={seed: _doubts(model, found[seed], pairs, limit, questions) for seed, model in asked.items()},
+        further={
+            seed: {METRIC: torch.cat(answers.recovered).numpy()} for seed, answers in found.items() if answers.recovered
+        },
+        known=cohort.known(limit).pairs_per_user().numpy(),
+    )
+
+
+@torch.no_grad()
+def _answer(model: RewardModel, cohort: Cohort, part: str, limit: int | None, questions: Questions) -> Answers:
+    """Each user adapts once for the pairs to predict, the pool and candidates, and once in halves."""
+    known, pairs = cohort.known(limit), cohort.to_predict(part)
+    answers = Answers(empty_margin(pairs))
+    for first, last, users in adapted(model, known):
+        compare_between(model, users, pairs, first, last, answers.margin)
+        if cohort.role != "seen":
+            mine = known.users_between(first, last).compact()
+            answers.doubts.append(user_doubts(model, users, mine, questions.pool))
+        if questions.candidates is not None and part == "evaluation":
+            utility = questions.candidates.utility[cohort.role][first:last]
+            answers.recovered.append(utility_correlations(model, users, questions.candidates, utility))
+    return answers
+
+
+def _doubts(
+    model: RewardModel, answers: Answers, pairs: PairBatch, limit: int | None, questions: Questions
+) -> dict[str, np.ndarray]:
+    """Every candidate (U,). Constants come from validation users who are known by as many pairs."""
+    others, held = questions.validation, questions.validation.to_predict("validation")
+    asked = _answer(model, others, "validation", limit, questions)
+    error = 1 - torch.from_numpy(per_user(asked.margin, held).accuracy)
+    scales, simple = Scales.of(_simple(asked, held), error), _simple(answers, pairs)
+    return {name: values.numpy() for name, values in {**simple, **scales.combined(simple)}.items()}
+
+
+def _simple(answers: Answers, pairs: PairBatch) -> Doubts:
+    """The candidates that others are made of, (U,) each."""
+    confidence = Forecast.of(answers.margin, pairs).user_confidence(PLAIN)
+    found = {name: torch.cat([part[name] for part in answers.doubts]) for name in answers.doubts[0]}
+    return {**found, BY_CONFIDENCE: 1 - torch.from_numpy(confidence)}

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from prefactor.cohorts import Cohort, load_cohorts
 from prefactor.errors import InputError
-from prefactor.evaluation.accuracy import per_user
+from prefactor.evaluation.accuracy import correct, per_user
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.results import Judged, in_schema, result_rows
 from prefactor.methods.base import Margin
@@ -194,7 +194,7 @@ def _judge(cohort: Cohort, ratings: Ratings, population: Population, limit: int 
     chosen, rejected = _columns(pairs)
     mean = expected[pairs.segment, chosen] - expected[pairs.segment, rejected]  # (N,)
     figures = {ONE_FIT: per_user(Margin(mean, torch.zeros_like(mean)), pairs)}
-    return Judged(cohort.role, limit, cohort.user_ids, figures, outcomes=Outcomes.of(cohort, [mean > 0], "items"))
+    return Judged(cohort.role, limit, cohort.user_ids, figures, outcomes=Outcomes.of(cohort, [correct(mean)], "items"))
 
 
 def first_items(known: PairBatch, items: int, limit: int | None) -> tuple[Tensor, Tensor]:

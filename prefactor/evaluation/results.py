@@ -24,6 +24,7 @@ from prefactor.evaluation.calibration import (
 )
 from prefactor.evaluation.intervals import Interval, of_columns
 from prefactor.evaluation.items import Condition, Outcomes, interval_columns, outcomes_table
+from prefactor.evaluation.uncertainty import COMBINED
 
 RESULTS = pa.schema(
     [
@@ -51,6 +52,7 @@ RESULTS = pa.schema(
 )
 ALL_SEEDS = "all"
 PER_USER = ("accuracy", "log_loss", "brier", "log_loss_plain", "brier_plain")  # of UserFigures
+DOUBT = "uncertainty_"  # begins the columns of users' candidate uncertainties
 KEY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "split", "shots", "metric"]
 
 
@@ -59,7 +61,9 @@ class Judged:
     """Per-user figures of one (split, shots) over S seeds: ``figures`` has one entry per seed, users in one order.
 
     ``forecasts`` are the probabilities behind them, by seed; none where a score has no scale. ``outcomes`` are the
-    accuracy's single pairs, mean over seeds, with what each is about; None where that is not known.
+    accuracy's single pairs, mean over seeds, with what each is about; None where that is not known. ``doubts`` are
+    candidate uncertainties (U,) by seed and name, where they were asked for; ``further`` are metrics (U,) by seed and
+    name that only some data has. ``known`` (U,) is the number of pairs that each user is known by.
     """
 
     split: str
@@ -68,6 +72,15 @@ class Judged:
     figures: Mapping[str, UserFigures]
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
     outcomes: Outcomes | None = None
+    doubts: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    further: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    known: np.ndarray | None = None
+
+    def by_user(self) -> dict[str, list[np.ndarray]]:
+        """Every metric that is a mean over users: (U,) by seed."""
+        found = {metric: [getattr(figures, metric) for figures in self.figures.values()] for metric in PER_USER}
+        names = next(iter(self.further.values()), {})
+        return found | {name: [values[name] for values in self.further.values()] for name in names}
 
 
 def setting_text(setting: Mapping[str, object]) -> str:
@@ -109,6 +122,8 @@ def per_user_table(judged: Iterable[Judged]) -> pd.DataFrame:
                 **{metric: getattr(figures, metric) for metric in PER_USER},
                 "confidence": group.forecasts[seed].user_confidence() if group.forecasts else np.nan,
                 "pairs": figures.pairs,
+                "known": np.nan if group.known is None else group.known,
+                **{f"{DOUBT}{name}": values for name, values in group.doubts.get(seed, {}).items()},
             }
         )
         for group in judged
@@ -134,7 +149,8 @@ def selective(judged: Iterable[Judged]) -> pd.DataFrame:
     """Accuracy against coverage for each (split, shots): see ``calibration.selective_table``.
 
     ``by`` says what is set aside first: ``pairs`` of least confidence, or ``users`` of least mean confidence in the
-    pairs to predict, whose labels it does not need.
+    pairs to predict, whose labels it does not need; ``combined`` are users of most uncertainty by that candidate
+    (``evaluation.uncertainty``), which no evaluation pair had a say in.
     """
     return _by_condition((group, selective_table(_curves(group))) for group in judged if len(group.user_ids))
 
@@ -142,7 +158,10 @@ def selective(judged: Iterable[Judged]) -> pd.DataFrame:
 def _curves(group: Judged) -> Iterator[tuple[str, str, np.ndarray]]:
     for seed, forecast in group.forecasts.items():
         yield "pairs", seed, selective_pairs(forecast)
-        yield "users", seed, selective_users(group.figures[seed].accuracy, -forecast.user_confidence())
+        accuracy = group.figures[seed].accuracy
+        yield "users", seed, selective_users(accuracy, -forecast.user_confidence())
+        if COMBINED in group.doubts.get(seed, {}):
+            yield COMBINED, seed, selective_users(accuracy, group.doubts[seed][COMBINED])
 
 
 def _by_condition(tables: Iterable[tuple[Judged, pd.DataFrame]]) -> pd.DataFrame:
@@ -178,7 +197,7 @@ def read_results(parquet: Path) -> pd.DataFrame:
 def _rows(split: str, shots: int | None, groups: list[Judged]) -> list[dict[str, object]]:
     """One (split, shots): every figure for each seed and for the mean over seeds."""
     seeds = [*groups[0].figures]
-    names = [(metric, seed) for metric in PER_USER for seed in (*seeds, ALL_SEEDS)]
+    names = [(metric, seed) for metric in groups[0].by_user() for seed in (*seeds, ALL_SEEDS)]
     found = [*zip(names, of_columns([_columns(group) for group in groups]), strict=True)]
     for form, metric in ERROR_NAMES.items() if all(group.forecasts for group in groups) else ():
         bins = [[BinSums.of(forecast, form) for forecast in group.forecasts.values()] for group in groups]
@@ -191,8 +210,7 @@ def _rows(split: str, shots: int | None, groups: list[Judged]) -> list[dict[str,
 def _columns(group: Judged) -> np.ndarray:
     """(U, M) figures of users: by metric, each seed and then their mean."""
     columns = []
-    for metric in PER_USER:
-        by_seed = [getattr(figures, metric) for figures in group.figures.values()]
+    for by_seed in group.by_user().values():
         columns += [*by_seed, np.mean(by_seed, axis=0)]
     return np.stack(columns, 1)
 

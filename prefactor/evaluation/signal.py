@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from prefactor.cohorts import StateView
 from prefactor.errors import InputError
+from prefactor.evaluation.accuracy import correct
 from prefactor.methods.basis import Standardise
 from prefactor.methods.logistic import Observed, Padded, fit_weights
 from prefactor.preferences import content_id
@@ -194,7 +195,7 @@ def fit(pairs: SidedPairs, common: Tensor, scales: tuple[float, ...]) -> Fit:
     for weights in deviations(observed, scales):  # (2U,D)
         personal = (pairs.difference * weights[pairs.user + pairs.users * across]).sum(-1)  # (N,) from the other side
         gain = F.logsigmoid(offset + personal) - F.logsigmoid(offset)
-        right = (offset + personal > 0).float() - (offset > 0).float()
+        right = correct(offset + personal) - correct(offset)
         figures.append((_by_user(gain, pairs), _by_user(right, pairs), _agreement(*weights.chunk(2))))
     return Fit(*(torch.stack(column) for column in zip(*figures, strict=True)))
 

@@ -28,16 +28,18 @@ class Scale:
 
 PERCENT = Scale(100.0, 1, False, "%")
 POINTS = Scale(100.0, 1, True, "points")
+CORRELATION = Scale(1.0, 2, True, "")
 PLAIN = Scale(1.0, 3, False, "")
 
 
 def scale_of(metric: str) -> Scale:
-    """Accuracies and calibration errors are percentages, differences of accuracies points, all else plain numbers."""
+    """Accuracies and calibration errors are percentages, differences of accuracies points, rank correlations and their
+    differences signed, all else plain numbers."""
     if metric.startswith("ece"):
         return PERCENT
     if metric.startswith("accuracy"):
         return POINTS if "minus" in metric else PERCENT
-    return PLAIN
+    return CORRELATION if metric.startswith(("uncertainty", "utility_correlation")) else PLAIN
 
 
 @dataclass(frozen=True)

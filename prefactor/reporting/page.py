@@ -10,9 +10,11 @@ from markupsafe import Markup
 
 from prefactor.atomic import write_text
 from prefactor.reporting.context import ReportContext
+from prefactor.reporting.facts import number
 from prefactor.reporting.style import css_variables
 from prefactor.reporting.tables import sections, styles
-from prefactor.reporting.view import TRAINED, number, view_of
+from prefactor.reporting.training import TRAINED
+from prefactor.reporting.view import view_of
 
 TEMPLATE = "report.html.j2"
 

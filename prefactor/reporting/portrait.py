@@ -12,14 +12,14 @@ from markupsafe import Markup
 from prefactor.errors import InputError
 from prefactor.reading import read_object
 from prefactor.reporting import portrait_figures as figures
-from prefactor.reporting.estimates import PERCENT
+from prefactor.reporting.estimates import MINUS, PERCENT
+from prefactor.reporting.panels import Panel
 
 TABLES = ("coverage", "space", "labels")
 LEAST_SHARE = 0.05  # of a user: smaller ones are not drawn, unless they explain a pair
 LEAST_USE = 0.01  # mean share of a basis that is numbered in the space: the unused ones lie on top of each other
 MOST_BARS = 6
 LONGEST = 24  # characters of a label beside a bar
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,6 @@ class BasisLine:
 
 
 @dataclass(frozen=True)
-class Person:
-    """One user: what kind, and their figure."""
-
-    title: str
-    drawing: Markup
-
-
-@dataclass(frozen=True)
 class PortraitView:
     """All that the page shows of one portrait. ``by``: what labels are made of, scorer or word; empty without any."""
 
@@ -70,7 +62,7 @@ class PortraitView:
     space: Markup | None
     explained: tuple[str, ...]
     drawn: int
-    people: tuple[Person, ...]
+    people: tuple[Panel, ...]
 
 
 def read_portrait(folder: Path) -> Portrait | None:
@@ -178,7 +170,7 @@ def _space(table: pd.DataFrame, bases: Mapping[int, Basis], used: set[int], anch
     return figures.space(ovals, f"{anchor}-space", words)
 
 
-def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) -> Person:
+def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) -> Panel:
     """Their largest shares as bars; the share of their pairs that a basis explains best as a dot."""
     weight, pairs = person["weight"], person["explained"]
     shown = [number for number in bases if weight[number] >= LEAST_SHARE or pairs[number]]
@@ -189,7 +181,7 @@ def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) ->
         for number in shown
     ]
     title = f"{person['pairs']} pairs known, {person['diversity']} diversity: {person['entropy']:.2f} nats"
-    return Person(title, figures.person(bars, name, f"{title}. {_spoken(bars)}"))
+    return Panel(title, figures.person(bars, name, f"{title}. {_spoken(bars)}"))
 
 
 def _spoken(bars: Sequence[figures.Bar]) -> str:

@@ -2,12 +2,37 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from prefactor.reporting import curves
+from prefactor.reporting.context import ReportContext
 from prefactor.reporting.estimates import POINTS
+from prefactor.reporting.tables import Section
 
 CLEAR = 0.05
 SIGNED = "{:+.4f}"
+
+
+@dataclass(frozen=True)
+class SignalView:
+    """Do users differ at all: the null distribution with what was observed, and what it says."""
+
+    drawing: Markup
+    sentences: tuple[str, ...]
+
+
+def view_of_signal(section: Section, context: ReportContext) -> SignalView | None:
+    """None where no test was made."""
+    found = context.signals.get((section.dataset, section.backbone))
+    if found is None or not found.null:
+        return None
+    said, unit = sentences(found.findings), "gain over one reward for all, nats per pair"
+    observed = float(found.findings["gain"]["log_loss"])
+    name = f"{section.anchor}-signal"
+    return SignalView(curves.null_distribution(found.null, observed, unit, name, said[0]), said)
 
 
 def sentences(found: Mapping[str, Any]) -> tuple[str, str, str]:

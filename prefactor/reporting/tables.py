@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from prefactor.errors import InputError
+from prefactor.evaluation.ranking import THIRDS, metric_of, third_metric
 from prefactor.reporting.estimates import TO, Estimate, scale_of
 from prefactor.reporting.style import Style, method_colours, method_name
 
@@ -31,7 +32,10 @@ METRIC_NAMES = {
     "brier_plain": "Brier score, plain",
     "ece": "Calibration error, %",
     "ece_plain": "Calibration error, plain, %",
+    "utility_correlation": "Correlation with true utility",
 }
+OF_DOUBTS = (metric_of(""), *(third_metric(third, "") for third in THIRDS))  # what metrics of uncertainties begin with
+RECOVERY = "utility_correlation"
 CALIBRATION = ("ece", "ece_plain", "brier", "brier_plain", "log_loss", "log_loss_plain")
 
 
@@ -221,7 +225,8 @@ def accuracy_table(section: Section, styled: Mapping[Contender, Style]) -> Table
 def further_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Every other metric of the contenders: what later work adds."""
     shown = (ACCURACY, DIFFERENCE, FROM_VRF, *CALIBRATION)
-    return _metrics_table(section, styled, [metric for metric in section.metrics() if metric not in shown])
+    others = [metric for metric in section.metrics() if metric not in shown and not metric.startswith(OF_DOUBTS)]
+    return _metrics_table(section, styled, [metric for metric in others if metric != RECOVERY])
 
 
 def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
@@ -230,13 +235,18 @@ def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Ta
     return _metrics_table(section, styled, [metric for metric in CALIBRATION if metric in given])
 
 
+def recovery_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
+    """Rank correlation of reward and true utility, where the truth is known."""
+    return _metrics_table(section, styled, [RECOVERY] if RECOVERY in section.metrics() else [])
+
+
 def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Every other row's paired difference from VRF: seen, unseen, then unseen by number of reference pairs."""
     keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split in ("seen", "unseen")]
     items = [item for item in section.contenders() if any(key.contender == item for key in keys)]
     columns = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
     rows = tuple(
-        Row(item.label, styled.get(item), tuple(_cell(section.get(item, FROM_VRF, *at), FROM_VRF) for at in columns))
+        Row(item.label, styled.get(item), tuple(cell_of(section.get(item, FROM_VRF, *at), FROM_VRF) for at in columns))
         for item in items
     )
     headings = tuple(split.capitalize() if shots is None else f"|C| = {shots}" for split, shots in columns)
@@ -255,7 +265,7 @@ def few_shot_table(section: Section, styled: Mapping[Contender, Style], metric: 
     curves = {item: dict(section.shots(item, metric)) for item in (*section.contenders(), *section.ceilings())}
     shots = sorted({shot for curve in curves.values() for shot in curve})
     rows = tuple(
-        Row(item.label, styled.get(item), tuple(_cell(curve.get(shot), metric) for shot in shots))
+        Row(item.label, styled.get(item), tuple(cell_of(curve.get(shot), metric) for shot in shots))
         for item, curve in curves.items()
         if curve
     )
@@ -265,6 +275,15 @@ def few_shot_table(section: Section, styled: Mapping[Contender, Style], metric: 
 def metric_name(metric: str) -> str:
     """The metric with its unit."""
     return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+
+
+def cell_of(estimate: Estimate | None, metric: str) -> Cell:
+    """A figure as its metric is printed; a dash where there is none."""
+    if estimate is None or not math.isfinite(estimate.value):
+        return Cell(TO)
+    scale = scale_of(metric)
+    shared = estimate.with_items.interval(scale)
+    return Cell(scale.text(estimate.value), estimate.interval(scale), estimate.value, shared)
 
 
 def _is_first(item: Contender, everyone: list[Contender]) -> bool:
@@ -295,18 +314,10 @@ def _table(
     headings: tuple[str, ...],
 ) -> Table:
     def row(item: Contender) -> Row:
-        cells = tuple(_cell(section.get(item, metric, split), metric) for metric, split in columns)
+        cells = tuple(cell_of(section.get(item, metric, split), metric) for metric, split in columns)
         return Row(item.label, styled.get(item), cells)
 
     return Table(headings, tuple(map(row, contenders)), tuple(map(row, ceilings)))
-
-
-def _cell(estimate: Estimate | None, metric: str) -> Cell:
-    if estimate is None or not math.isfinite(estimate.value):
-        return Cell(TO)
-    scale = scale_of(metric)
-    shared = estimate.with_items.interval(scale)
-    return Cell(scale.text(estimate.value), estimate.interval(scale), estimate.value, shared)
 
 
 def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> Section:

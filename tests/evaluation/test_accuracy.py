@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from prefactor.evaluation.accuracy import per_user
+from prefactor.evaluation.accuracy import correct, per_user
+from prefactor.evaluation.calibration import Forecast
 from prefactor.methods.base import Margin
 from tests.worlds import make_pairs
 
@@ -24,6 +25,12 @@ def test_figures_equal_a_loop_over_users() -> None:
     assert np.isnan(figures.accuracy[4]) and figures.pairs.tolist() == [6, 6, 6, 6, 0]
 
 
-def test_a_tie_is_not_a_correct_prediction() -> None:
+def test_a_tie_is_half_right_in_accuracy_and_forecast_alike() -> None:
     pairs = make_pairs(1, 4)
-    assert per_user(Margin(torch.zeros(4), torch.zeros(4)), pairs).accuracy[0] == 0
+    margin = Margin(torch.tensor([0.0, 0.0, 1.0, -1.0]), torch.zeros(4))
+    assert per_user(margin, pairs).accuracy[0] == 0.5
+    assert Forecast.of(margin, pairs).correct.tolist() == [0.5, 0.5, 1, 0]
+
+
+def test_a_score_that_is_no_number_is_wrong() -> None:
+    assert correct(torch.tensor([float("nan")])).item() == 0

@@ -1,15 +1,18 @@
 """What a method is judged on: the evaluation pairs of each role, from nested sets of known pairs, every seed apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from prefactor.cohorts import Cohort
+from prefactor.cohorts import PARTS, Cohort
 from prefactor.evaluation.fewshot import judge
 from prefactor.methods.base import Margin, RewardModel, Shape, UserState
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_sum
+from tests.methods.test_contract import make_model
 from tests.worlds import WIDTH, make_cohort, make_cohorts
 
 
@@ -68,7 +71,38 @@ def test_seeds_are_judged_apart(cohorts: dict[str, Cohort]) -> None:
     assert all(set(group.forecasts) == {"a", "b"} for group in found)
 
 
+@pytest.mark.parametrize(("needed", "share"), [(1, 1.0), (100, 0.0), (None, 0.5)])
+def test_single_pairs_agree_with_accuracy(cohorts: dict[str, Cohort], needed: int | None, share: float) -> None:
+    """A model that is silent, and so ties, is half right about each."""
+    model = Confident(needed or 1)
+    if needed is None:
+        model.compare = lambda users, pairs: Margin(*torch.zeros(2, len(pairs)))  # type: ignore[method-assign]
+    grouped = {role: replace(cohort, group=torch.arange(len(cohort.pairs))) for role, cohort in cohorts.items()}
+    for group in judge({"0": model}, grouped, (3,)):
+        assert group.outcomes is not None and (group.outcomes.value == share).all()
+        assert (group.figures["0"].accuracy == share).all()
+
+
+def test_constants_of_combinations_come_from_validation_users_alone(cohorts: dict[str, Cohort]) -> None:
+    """Unseen users' labels on evaluation pairs decide nothing; validation users' do."""
+    model = make_model("vrf").eval()
+
+    def fitted(found: dict[str, Cohort]) -> np.ndarray:
+        return next(group for group in judge({"0": model}, found, (3,)) if group.shots == 3).doubts["0"]["fitted"]
+
+    def turned(role: str, part: str) -> dict[str, Cohort]:
+        cohort = cohorts[role]
+        mask, pairs = cohort.part == PARTS.index(part), cohort.pairs
+        sides = [torch.where(mask, a, b) for a, b in ((pairs.rejected, pairs.chosen), (pairs.chosen, pairs.rejected))]
+        return {**cohorts, role: replace(cohort, pairs=replace(pairs, chosen=sides[0], rejected=sides[1]))}
+
+    before = fitted(cohorts)
+    np.testing.assert_allclose(fitted(turned("unseen", "evaluation")), before, atol=1e-6)
+    assert np.abs(fitted(turned("validation", "validation")) - before).max() > 1e-3
+
+
 def test_conditions_with_the_same_pairs_are_judged_once(cohorts: dict[str, Cohort]) -> None:
-    model = Confident(1)
-    judge({"0": model}, cohorts, (1, 10, 20))  # ten are all there are
-    assert model.calls == 3  # seen, unseen, unseen from one pair
+    models = [Confident(1), Confident(1)]
+    for model, shots in zip(models, ((1,), (1, 10, 20)), strict=True):  # ten are all there are
+        judge({"0": model}, cohorts, shots)
+    assert models[0].calls == models[1].calls

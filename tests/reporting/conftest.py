@@ -25,6 +25,8 @@ SCORES = {
     ("bt", "faithful"): (0.613, 0.611, 0.0),
 }
 OBSERVED = {"label_balance": {"chosen_longer": 0.561}}
+DOUBTS = {"combined": 0.48, "low_confidence": 0.52}
+OWN_DOUBTS = {"sigma": -0.22}
 CEILINGS = {("oracle", "true scores"): (0.981, 0.979), ("oracle", "regressed scores"): (0.838, 0.835)}
 
 
@@ -92,10 +94,30 @@ def made_up(
             away = unseen - SCORES["vrf", "default"][1]
             table.add(name, "unseen", away, 0.009, "accuracy_minus_vrf", setting="against=default")
             table.add(name, "unseen", away + 0.02, 0.004, "accuracy_minus_vrf", shots=9, setting="against=default")
+        for candidate, value in {"bt": 0.08, **DOUBTS, **(OWN_DOUBTS if name[0] == "vrf" else {})}.items():
+            _doubt(table, name, candidate, value)
+        for split in ("seen", "unseen"):
+            table.add(name, split, 0.8 * unseen, 0.008, "utility_correlation")
+        table.add(name, "unseen", 0.5 * unseen, 0.008, "utility_correlation", shots=9)
     for name, (seen, unseen) in CEILINGS.items() if dataset == "stylebench" else ():
         for split, value in (("seen", seen), ("unseen", unseen), ("overall", (seen + unseen) / 2)):
             table.add(name, split, value, 0.004)
     return table.frame()
+
+
+def _doubt(table: Rows, name: tuple[str, str], candidate: str, value: float) -> None:
+    """Its correlation with error, what it is above others', and accuracy by thirds."""
+    metric = f"uncertainty_{candidate}"
+    table.add(name, "unseen", value, 0.05, metric)
+    table.add(name, "unseen", value - 0.03, 0.05, metric, shots=9)
+    if candidate == "bt":
+        return
+    for other, least in (("bt", 0.08), ("confidence", DOUBTS["low_confidence"]), ("plain_doubt", 0.3)):
+        setting = "against=default" if other == "bt" else ""
+        if candidate != "low_confidence" or other != "confidence":
+            table.add(name, "unseen", value - least, 0.05, f"{metric}_minus_{other}", setting=setting)
+    for place, third in enumerate(("low", "mid", "high")):
+        table.add(name, "unseen", 0.7 - 0.2 * value * (place - 1), 0.02, f"accuracy_{third}_{candidate}")
 
 
 def leave_files(root: Path, dataset: str = "stylebench", backbone: str = "minilm") -> None:
@@ -180,8 +202,9 @@ def _curves(folder: Path) -> None:
     frames = [pd.DataFrame({**place, "form": form, **rows}) for form in ("attenuated", "plain")]
     pd.concat(frames).to_parquet(folder / "reliability.parquet")
     kept = {"coverage": np.arange(1, 5) / 4, "accuracy": 0.9 - 0.05 * np.arange(4)}
-    frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users")]
+    frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users", "combined")]
     pd.concat(frames).to_parquet(folder / "selective.parquet")
+    pd.DataFrame({"users": [10, 100_000], "parameters": [71_234, 871_234]}).to_parquet(folder / "size.parquet")
 
 
 def _signal(folder: Path) -> None:

@@ -48,6 +48,22 @@ def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
 
 
+def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project) -> None:
+    results = pd.read_parquet(whole.folder / "reports" / "results.parquet")
+    mine = results[(results.method == "vrf") & (results.seed == "all")]
+    for name in ("sigma", "combined", "fitted", "low_confidence", "bt"):
+        assert {1, 3} & set(mine[mine.metric == f"uncertainty_{name}"].shots.dropna()), name
+    assert {"accuracy_low_sigma", "uncertainty_combined_minus_confidence", "uncertainty_combined_minus_bt"} <= set(
+        mine.metric
+    )
+    assert set(mine[mine.metric == "utility_correlation"].split) == {"seen", "unseen", "overall"}
+    folder = whole.folder / "reports" / "evaluation" / "stylebench" / "minilm" / "vrf" / "default"
+    assert (pd.read_parquet(folder / "size.parquet")["parameters"] > 0).all()
+    page = (whole.folder / "reports" / "index.html").read_text()
+    assert "Does it know whom it gets wrong?" in page and "Was the taste itself recovered?" in page
+    assert "Parameters for so many seen users" in page
+
+
 def test_a_second_repro_runs_nothing(whole: Project) -> None:
     assert whole.reproduce() == set()
 

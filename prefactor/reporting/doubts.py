@@ -1,0 +1,187 @@
+"""Which users will a model get wrong? Candidate uncertainties side by side, also those that fail; accuracy by thirds.
+
+Shown first are the methods that offer a doubt of their own; what can be computed of any model stands below.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefactor.evaluation.ranking import BT, REFERENCES, THIRDS, metric_of, third_metric
+from prefactor.evaluation.uncertainty import BY_CONFIDENCE, COMBINED, FITTED, GENERAL
+from prefactor.reporting import figures
+from prefactor.reporting.estimates import CORRELATION, PERCENT, Estimate
+from prefactor.reporting.panels import Panel, Styles, spoken
+from prefactor.reporting.style import Style
+from prefactor.reporting.tables import ACCURACY, Contender, Row, Section, Table, cell_of
+
+NAMES = {
+    "sigma": "σ as published",
+    "weight_spread": "spread of weights",
+    "disagreement": "disagreement",
+    "entropy": "entropy of weights",
+    "expected_error": "expected error",
+    "plain_doubt": "low confidence, pool",
+    "reference_nll": "surprise",
+    "held_out_nll": "held-out surprise",
+    "flip_rate": "flip rate",
+    COMBINED: "combined",
+    "combined_more": "combined, more",
+    FITTED: "fitted",
+    BY_CONFIDENCE: "low confidence",
+    BT: "BT's low confidence",
+}
+MEANINGS = (
+    ("σ as published", "mean deviation of the user's posterior (VRF, section 5)"),
+    ("spread of weights", "mean deviation of the user's weights, in units of their prior"),
+    ("disagreement", "of the shares that the encoder gives with those that the pairs' evidence gives"),
+    ("entropy of weights", "of the user's shares of the bases"),
+    ("expected error", "mean probability of being wrong on a pool of unlabelled pairs, the same for all users"),
+    ("low confidence, pool", "the same without the reward's variance"),
+    ("surprise", "mean negative log-likelihood of the user's own known pairs"),
+    ("held-out surprise", "the same of each half of them, by the model that knows the other half"),
+    ("flip rate", "share of known pairs that those probabilities take for slips"),
+    ("combined", "expected error and held-out surprise, on scales from validation users"),
+    ("combined, more", "the same and disagreement"),
+    ("fitted", "expected error, both surprises and low confidence, weighed by a fit to validation users' error"),
+    ("low confidence", "one minus mean confidence in the very pairs to predict, without their labels"),
+)
+REFERENCE_NAMES = {
+    "confidence": "Minus own low confidence",
+    "plain_doubt": "Minus its confidence on a pool",
+    BT: "Minus BT's low confidence",
+}
+DRAWN = ("sigma", COMBINED, FITTED, BY_CONFIDENCE)  # by thirds
+THIRD_NAMES = dict(zip(THIRDS, ("least", "middle", "most"), strict=True))
+SPLIT = "unseen"
+
+
+@dataclass(frozen=True)
+class DoubtView:
+    """All that the page says of users' uncertainties. ``by_shots`` has a table per method, with its name."""
+
+    sentences: tuple[str, ...]
+    thirds: tuple[Panel, ...]
+    table: Table | None
+    by_shots: tuple[tuple[str, Table], ...]
+    others: Table | None
+    meanings: tuple[tuple[str, str], ...]
+
+
+def view_of_doubts(section: Section, styled: Styles) -> DoubtView | None:
+    """None where no method was asked."""
+    asked = {item: names for item in section.contenders() if (names := _candidates(section, item))}
+    if not asked:
+        return None
+    own = {item: names for item, names in asked.items() if not {*names} <= {*GENERAL, BT}}
+    rest = {item: names for item, names in asked.items() if item not in own}
+    used = {NAMES.get(name, name) for names in asked.values() for name in names}
+    return DoubtView(
+        tuple(_sentence(section, item, names) for item, names in own.items()),
+        _third_panels(section, styled, [*own]),
+        _table(section, own, styled),
+        tuple((item.label, _by_shots(section, item, names, styled.get(item))) for item, names in own.items()),
+        _table(section, rest, styled),
+        tuple(pair for pair in MEANINGS if pair[0] in used),
+    )
+
+
+def _candidates(section: Section, item: Contender) -> list[str]:
+    """Names of a contender's candidates, the best on all reference pairs first."""
+    prefix = metric_of("")
+    found = {
+        key.metric.removeprefix(prefix)
+        for key in section.estimates
+        if key.contender == item and key.metric.startswith(prefix) and "_minus_" not in key.metric
+    }
+
+    def rank(name: str) -> tuple[float, str]:
+        estimate = section.get(item, metric_of(name), SPLIT)
+        return (-estimate.value if estimate else 2.0, name)
+
+    return sorted(found, key=rank)
+
+
+def _table(section: Section, asked: dict[Contender, list[str]], styled: Styles) -> Table | None:
+    """Users known by all their reference pairs: the correlation, and what it is above that of what it has to beat."""
+    suffixes = ("", *(f"_minus_{suffix}" for suffix in REFERENCES.values()))
+    rows = tuple(
+        Row(
+            f"{item.label}: {NAMES.get(name, name)}",
+            styled.get(item),
+            tuple(
+                cell_of(section.get(item, metric, SPLIT), metric)
+                for metric in (f"{metric_of(name)}{suffix}" for suffix in suffixes)
+            ),
+        )
+        for item, names in asked.items()
+        for name in names
+    )
+    headings = ("Correlation with error", *(REFERENCE_NAMES[suffix] for suffix in REFERENCES.values()))
+    return Table(headings, rows) if rows else None
+
+
+def _by_shots(section: Section, item: Contender, names: Sequence[str], style: Style | None) -> Table:
+    """One method's correlations by number of known pairs."""
+    shots = sorted({key.shots for key in section.estimates if key.contender == item and key.shots is not None})
+    rows = []
+    for name in names:
+        metric = metric_of(name)
+        cells = tuple(cell_of(section.get(item, metric, SPLIT, shot), metric) for shot in (*shots, None))
+        rows.append(Row(NAMES.get(name, name), style, cells))
+    return Table((*map(str, shots), "all"), tuple(rows))
+
+
+def _third_panels(section: Section, styled: Styles, items: Sequence[Contender]) -> tuple[Panel, ...]:
+    """Accuracy of each third of unseen users by what they were sorted by; all panels share their range."""
+    drawn = {
+        (item, name): marks
+        for item in items
+        for name in DRAWN
+        if (marks := _third_marks(section, item, name, styled.get(item)))
+    }
+    limits = figures.limits_of([mark.estimate for marks in drawn.values() for mark in marks], PERCENT)
+    panels = []
+    for (item, name), marks in drawn.items():
+        whole = section.get(item, ACCURACY, SPLIT) or Estimate(float("nan"))
+        place = f"{section.anchor}-thirds-{item.method}-{item.variant}-{name}"
+        words = f"{item.label}, accuracy of thirds of unseen users by {NAMES[name]}: {spoken(marks, PERCENT)}"
+        drawing = figures.forest(marks, PERCENT, limits, whole.value, place, words)
+        panels.append(Panel(f"{item.label}, by {NAMES[name]}", drawing))
+    return tuple(panels)
+
+
+def _third_marks(section: Section, item: Contender, name: str, style: Style | None) -> list[figures.Mark]:
+    found = {third: section.get(item, third_metric(third, name), SPLIT) for third in THIRDS}
+    return [
+        figures.Mark(THIRD_NAMES[third], "uncertain third" if third != "mid" else "third", style, estimate)
+        for third, estimate in found.items()
+        if estimate is not None
+    ]
+
+
+def _sentence(section: Section, item: Contender, names: Sequence[str]) -> str:
+    """Which candidates go with error, which do not, and whether one beats plain confidence."""
+    own = [name for name in names if name != BT]
+    found = {name: estimate for name in own if (estimate := section.get(item, metric_of(name), SPLIT))}
+    if not found:
+        return ""
+    above = [name for name, estimate in found.items() if estimate.low > 0]
+    rest = [name for name in found if name not in above]
+    parts = [f"go with error: {_listed(section, item, above)}"] if above else []
+    parts += [f"do not: {_listed(section, item, rest)}"] if rest else []
+    better = [name for name in above if _beats(section, item, name)]
+    beaten = f"{_listed(section, item, better)} beat" if better else "None beats"
+    return (
+        f"For {item.label}, of the candidates these {', these '.join(parts)}. "
+        f"{beaten} the mean confidence in the very pairs to predict."
+    )
+
+
+def _beats(section: Section, item: Contender, name: str) -> bool:
+    paired = section.get(item, f"{metric_of(name)}_minus_confidence", SPLIT)
+    return paired is not None and paired.low > 0
+
+
+def _listed(section: Section, item: Contender, names: Sequence[str]) -> str:
+    values = {name: section.get(item, metric_of(name), SPLIT) for name in names}
+    return ", ".join(f"{NAMES.get(name, name)} ({CORRELATION.text(e.value)})" for name, e in values.items() if e)
