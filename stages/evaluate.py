@@ -41,7 +41,8 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
     states = cell_states(cell, training["backbone"])
     cohorts = cell_cohorts(cell, states)
     kind, identity = read_kind(layout.prepared(cell.dataset)), _identity(cell, training["run"])
-    judged = judge(models, cohorts, parameters.shots, _candidates(cell, states, cohorts), kind)
+    candidates = _candidates(cell, states, cohorts)
+    judged = judge(models, cohorts, parameters.shots, candidates, kind, parameters.doubts, parameters.recovery)
     drawn = judge_draws(models, cohorts["unseen"], parameters.draw_shots, parameters.draws, kind)
     rows = [result_rows(judged, identity), *([draw_rows(drawn, identity)] if drawn else [])]
     with atomic_folder(cell.evaluation) as scratch:
