@@ -46,7 +46,7 @@ repro: $(INSTALLED)  ## run the whole pipeline, publish its models, say where ev
 		'' '`make mlflow` shows them, `make serve` serves one'
 
 .PHONY: study
-study: $(INSTALLED)  ## run a study, STUDY=stylebench, people or ablations (studies/README.md)
+study: $(INSTALLED)  ## run a study, STUDY=stylebench, people, ... (studies/README.md)
 	@python -m stages.study '$(STUDY)'
 	@cd 'studies/$(STUDY)' && dvc repro
 	@printf '\n%-18s %s\n' 'Report:' '$(CURDIR)/studies/$(STUDY)/reports/index.html'

@@ -31,7 +31,8 @@ class Cohort:
     """The users of one role and all their pairs, ordered by (user, part, rank).
 
     ``part`` (N,) indexes PARTS; ``rank`` (N,) is a pair's place in its user's part, a fixed pseudo-random order, so
-    that reference sets of different sizes are nested.
+    that reference sets of different sizes are nested. ``group`` (N,) numbers the pairs' groups across all roles; None
+    where they are not known.
     """
 
     role: str
@@ -39,6 +40,7 @@ class Cohort:
     pairs: PairBatch
     part: Tensor
     rank: Tensor
+    group: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -58,7 +60,8 @@ class Cohort:
             return self
         mask = self.pairs.segment < users
         pairs = replace(self.pairs.select(mask), users=self.pairs.users[:users])
-        return Cohort(self.role, self.user_ids[:users], pairs, self.part[mask], self.rank[mask])
+        group = None if self.group is None else self.group[mask]
+        return Cohort(self.role, self.user_ids[:users], pairs, self.part[mask], self.rank[mask], group)
 
 
 def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Cohort]:
@@ -106,4 +109,14 @@ def _cohort(role: str, table: pa.Table, responses: Responses, chosen: Tensor, re
     )
     part = pc.index_in(mine["part"], pa.array(PARTS)).to_numpy().astype(np.int64)
     rank = mine["rank"].to_numpy().astype(np.int64)
-    return Cohort(role, tuple(users.dictionary.to_pylist()), pairs, torch.from_numpy(part), torch.from_numpy(rank))
+    names, group = tuple(users.dictionary.to_pylist()), _groups(table)
+    own = None if group is None else group[rows]
+    return Cohort(role, names, pairs, torch.from_numpy(part), torch.from_numpy(rank), own)
+
+
+def _groups(table: pa.Table) -> Tensor | None:
+    """(N,) number of each pair's group, the same in every role; None where the table does not say."""
+    if "group_id" not in table.column_names:
+        return None
+    encoded = table["group_id"].combine_chunks().dictionary_encode()
+    return torch.from_numpy(encoded.indices.to_numpy().astype(np.int64))

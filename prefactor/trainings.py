@@ -91,6 +91,11 @@ class Training(Cell):
         return self._table("selective")
 
     @cached_property
+    def draws(self) -> pd.DataFrame:
+        """Accuracy of every draw of few shots; empty where none were drawn."""
+        return self._table("draws")
+
+    @cached_property
     def size(self) -> pd.DataFrame:
         """Trainable parameters by number of seen users; empty where nobody counted."""
         return self._table("size")

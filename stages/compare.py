@@ -9,6 +9,7 @@ import pandas as pd
 from prefactor import layout
 from prefactor.atomic import write_json
 from prefactor.evaluation.comparison import paired_differences
+from prefactor.evaluation.items import Condition, Outcomes, differences, read_outcomes
 from prefactor.evaluation.ranking import ranking_rows
 from prefactor.evaluation.results import in_schema, read_results, write_results
 from prefactor.layout import REPORTS, Cell
@@ -63,12 +64,17 @@ def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
         reference = _reference(cells, name)
         if reference is None:
             continue
+        single = _outcomes(reference)
         for cell in cells:
             if cell != reference and not (name == "bt" and cell.method == "bt"):
-                rows.append(
-                    paired_differences(figures[cell], figures[reference], _identity(cell), name, reference.variant)
-                )
+                tables, pairs = (figures[cell], figures[reference]), differences(_outcomes(cell), single)
+                rows.append(paired_differences(*tables, _identity(cell), name, reference.variant, pairs))
     return rows
+
+
+def _outcomes(cell: Cell) -> dict[Condition, Outcomes]:
+    """A cell's single pairs: read when needed, because those of all cells at once may not fit."""
+    return read_outcomes(cell.evaluation / "outcomes.parquet")
 
 
 def _ranked(cells: list[Cell]) -> list[pd.DataFrame]:

@@ -4,14 +4,26 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.backbones import States
 from prefactor.cohorts import Cohort
 from prefactor.evaluation.ceiling import Truth, read_truth
+from prefactor.evaluation.draws import draw_rows, draws_table, judge_draws
 from prefactor.evaluation.fewshot import judge
+from prefactor.evaluation.items import read_kind
 from prefactor.evaluation.recovery import CandidatePool
-from prefactor.evaluation.results import per_user_table, reliability, result_rows, selective, write_results
+from prefactor.evaluation.results import (
+    in_schema,
+    outcomes,
+    per_user_table,
+    reliability,
+    result_rows,
+    selective,
+    write_results,
+)
 from prefactor.evaluation.size import parameters_by_users
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.storage import load_model
@@ -21,17 +33,22 @@ from stages.trainings import EvaluationParameters, cell_cohorts, cell_states, ce
 
 
 def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
-    """Judge a cell's models; write results.parquet, users.parquet for paired comparisons, curves and counts."""
+    """Judge a cell's models; write results.parquet, users and outcomes for paired comparisons, curves and counts."""
     cell = Cell(dataset, backbone, method, variant)
     parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
     models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
     states = cell_states(cell, training["backbone"])
     cohorts = cell_cohorts(cell, states)
-    judged = judge(models, cohorts, parameters.shots, _candidates(cell, states, cohorts))
+    kind, identity = read_kind(layout.prepared(cell.dataset)), _identity(cell, training["run"])
+    candidates = _candidates(cell, states, cohorts)
+    judged = judge(models, cohorts, parameters.shots, candidates, kind, parameters.doubts, parameters.recovery)
+    drawn = judge_draws(models, cohorts["unseen"], parameters.draw_shots, parameters.draws, kind)
+    rows = [result_rows(judged, identity), *([draw_rows(drawn, identity)] if drawn else [])]
     with atomic_folder(cell.evaluation) as scratch:
-        write_results(result_rows(judged, _identity(cell, training["run"])), scratch / "results.parquet")
+        write_results(in_schema(pd.concat(rows, ignore_index=True)), scratch / "results.parquet")
         tables = {"users": per_user_table(judged), "reliability": reliability(judged), "selective": selective(judged)}
+        tables |= {"outcomes": outcomes(judged), "draws": draws_table(drawn)}
         tables["size"] = parameters_by_users(next(iter(models.values())))
         for name, table in tables.items():
             table.to_parquet(scratch / f"{name}.parquet", compression="zstd", index=False)

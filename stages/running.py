@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from prefactor.errors import InputError
@@ -22,11 +23,11 @@ SILENT = {
 SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation", "signal")
 
 
-def check_sections(values: Mapping[str, Any]) -> None:
-    """Refuse a section of params.yaml that no stage reads: it is a misspelt one."""
+def check_sections(values: Mapping[str, Any], where: Path | str = "params.yaml") -> None:
+    """Refuse a section of ``where`` that no stage reads: it is a misspelt one."""
     for key in values:
         if key not in SECTIONS:
-            raise InputError(f"params.yaml: unknown section {key!r}{nearest(key, SECTIONS, 'sections')}")
+            raise InputError(f"{where}: unknown section {key!r}{nearest(key, SECTIONS, 'sections')}")
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -15,7 +15,7 @@ import yaml
 from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
 from prefactor.parameters import load_parameters, nearest
-from stages.running import run
+from stages.running import check_sections, run
 
 STUDIES = Path("studies")
 LIKE = "like"
@@ -37,6 +37,7 @@ def study(name: str) -> None:
         known = sorted(path.parent.name for path in STUDIES.glob("*/study.yaml"))
         raise InputError(f"there is no study {name!r}: {', '.join(known)}")
     changes = load_parameters(folder / "study.yaml")
+    check_sections(changes, folder / "study.yaml")
     parameters = load_parameters()
     for section in WHOLE:
         if section in changes:

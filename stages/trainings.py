@@ -46,9 +46,30 @@ class RunParameters:
 
 @dataclass(frozen=True)
 class EvaluationParameters:
-    """``shots``: sizes |C| of the unseen users' few-shot curve."""
+    """What is asked of a trained method.
+
+    shots       sizes |C| of the unseen users' few-shot curve
+    draws       how often the few pairs of unseen users are drawn anew, at each of ``draw_shots``; 0 for not at all: it
+                takes as many adaptations of all users and seeds
+    draw_shots  sizes |C| of the draws
+    doubts      those of ``shots`` at which users' uncertainties are asked for, beside all reference pairs; none if it
+                is empty. BT and methods with some of their own have all candidates, others one that is free
+    recovery    those of ``shots`` at which rewards are held against true utilities, beside all known pairs
+    """
 
     shots: tuple[int, ...] = (1, 3, 5, 7, 9, 20, 45)
+    draws: int = 0
+    draw_shots: tuple[int, ...] = (1, 3, 9)
+    doubts: tuple[int, ...] = (1, 9, 45)
+    recovery: tuple[int, ...] = (1, 9, 45)
+
+    def __post_init__(self) -> None:
+        if self.draws < 0 or self.draws == 1:
+            raise ValueError(f"draws must be 0 for none, or at least 2 for a spread, got {self.draws}")
+        for name in ("doubts", "recovery"):
+            others = sorted(set(getattr(self, name)) - set(self.shots))
+            if others:
+                raise ValueError(f"{name} are some of shots {list(self.shots)}, got {others}: add them to shots")
 
 
 def method_parameters(cell: Cell) -> MethodParameters:

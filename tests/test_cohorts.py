@@ -52,6 +52,22 @@ def test_every_role_has_its_users_and_parts(split: Path) -> None:
     assert cohorts["seen"].pairs.users.tolist() == [0, 1]
 
 
+def test_groups_are_numbered_across_roles(split: Path) -> None:
+    table = pq.read_table(split / "pairs.parquet")
+    assert load_cohorts(split, {})["seen"].group is None
+    number = [int(text_id[1:]) // 2 % 5 for text_id in table["chosen"].to_pylist()]
+    pq.write_table(table.append_column("group_id", pa.array([f"g{n}" for n in number])), split / "pairs.parquet")
+    found: dict[int, set[int]] = {}
+    for cohort in load_cohorts(split, {"states": HashedStates()}).values():
+        assert cohort.group is not None
+        texts = cohort.pairs.responses.views["states"][cohort.pairs.chosen, 0].long() // 2 % 5
+        for group, expected in zip(cohort.group.tolist(), texts.tolist(), strict=True):
+            found.setdefault(group, set()).add(expected)
+    assert sorted(map(sorted, found.values())) == [[0], [1], [2], [3], [4]]
+    first = load_cohorts(split, {})["seen"].first(1)
+    assert first.group is not None and len(first.group) == len(first.pairs)
+
+
 def test_reference_sets_are_nested_and_first_by_rank(split: Path) -> None:
     unseen = load_cohorts(split, {"states": HashedStates()})["unseen"]
     sets = [set(unseen.known(n).chosen.tolist()) for n in range(7)]

@@ -11,10 +11,13 @@ from prefactor.cohorts import PARTS, Cohort
 from prefactor.episodes import EpisodeParameters
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
+from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.parameters import build
 from prefactor.training import Trained, TrainingParameters, train, validate, write_history
+from tests.methods.test_contract import SMALL
 from tests.worlds import WIDTH, make_cohorts
 
 PARAMETERS = TrainingParameters(
@@ -85,9 +88,11 @@ def test_a_user_without_validation_pairs_does_not_hide_the_others(cohorts: dict[
         validate(new_model(), none, cohorts["validation"])
 
 
-def test_evaluation_pairs_change_nothing(cohorts: dict[str, Cohort]) -> None:
-    def swap(cohort: Cohort) -> Cohort:
-        hidden = cohort.part == PARTS.index("evaluation")
+def with_turned_labels(cohorts: dict[str, Cohort], part: str) -> dict[str, Cohort]:
+    """The same cohorts, but in one part of every user's pairs the other response was chosen."""
+
+    def turn(cohort: Cohort) -> Cohort:
+        hidden = cohort.part == PARTS.index(part)
         pairs = replace(
             cohort.pairs,
             chosen=torch.where(hidden, cohort.pairs.rejected, cohort.pairs.chosen),
@@ -95,9 +100,46 @@ def test_evaluation_pairs_change_nothing(cohorts: dict[str, Cohort]) -> None:
         )
         return replace(cohort, pairs=pairs)
 
-    poisoned = {role: swap(cohort) for role, cohort in cohorts.items()}
-    first, second = train_one(cohorts)[0].state_dict(), train_one(poisoned)[0].state_dict()
+    return {role: turn(cohort) for role, cohort in cohorts.items()}
+
+
+def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tensor]:
+    """What a method keeps after its first step, if it has one, and its second. One validation: nothing to choose."""
+    kind, changes = METHODS[name.partition("/")[0]], {"calibrated": True} if name == "vrf/loadings" else {}
+    settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
+    model = kind(settings, Shape(WIDTH, 40, texts=60), torch.Generator().manual_seed(0))  # type: ignore[call-arg]
+    model.standardise(cohorts["seen"].known().responses)
+    parameters = replace(PARAMETERS, epochs=3, validations=1)
+    first = model.first_step(torch.Generator().manual_seed(1))
+    if first is not None:
+        first.standardise(cohorts["seen"].known().responses)
+        train(first, cohorts["seen"], cohorts["validation"], parameters, 0, "first")
+        model.start_from(first.eval())
+    train(model, cohorts["seen"], cohorts["validation"], parameters, 0, "second")
+    return model.state_dict()
+
+
+@pytest.mark.parametrize("name", ["vrf", "vrf/loadings", "eb", "eb/states", "pref", "pref/common", "item_mean"])
+@pytest.mark.parametrize("part", ["evaluation", "validation", "train"])
+def test_a_method_learns_from_training_pairs_alone(cohorts: dict[str, Cohort], name: str, part: str) -> None:
+    """Labels of evaluation pairs change nothing at all, those of validation pairs only a scale that is set by them."""
+    before = in_both_steps(name, cohorts)
+    after = in_both_steps(name, with_turned_labels(cohorts, part))
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    calibration = {key for key in before if key.startswith("calibration.")}
+    if part == "train":
+        assert changed - calibration
+    else:
+        assert changed <= (calibration if part == "validation" else set())
+        assert bool(changed) == (name == "vrf/loadings" and part == "validation")
+
+
+def test_evaluation_pairs_choose_no_step(cohorts: dict[str, Cohort]) -> None:
+    poisoned = with_turned_labels(cohorts, "evaluation")
+    (model, result), (other, again) = train_one(cohorts), train_one(poisoned)
+    first, second = model.state_dict(), other.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+    assert (result.best_step, result.history[-1]) == (again.best_step, again.history[-1])
 
 
 def test_wrong_parameters_are_named() -> None:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort, StateView, load_cohorts
-from prefactor.evaluation.accuracy import per_user
+from prefactor.evaluation.accuracy import correct, per_user
+from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.ratings_ceiling import ONE_FIT, Ratings, ratings_rows, read_ratings
 from prefactor.evaluation.results import Judged, in_schema, result_rows
 from prefactor.methods.base import Margin
@@ -104,7 +105,8 @@ def _judge(cohort: Cohort, truth: Truth, regressed: "Ridge | None") -> Judged:
     mine = utility[pairs.segment, known[pairs.chosen, -1].long()]  # (N,S)
     mean = ((scores[pairs.chosen] - scores[pairs.rejected]) * mine).sum(-1)  # (N,S),(N,S) -> (N,)
     figures = per_user(Margin(mean, torch.zeros_like(mean)), pairs)
-    return Judged(cohort.role, None, cohort.user_ids, {ONE_FIT: figures})
+    outcomes = Outcomes.of(cohort, [correct(mean)], "prompts")
+    return Judged(cohort.role, None, cohort.user_ids, {ONE_FIT: figures}, outcomes=outcomes)
 
 
 @dataclass(frozen=True)

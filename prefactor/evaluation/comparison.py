@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from prefactor.evaluation.intervals import Interval, combined
+from prefactor.evaluation.items import Condition, Outcomes, interval_columns
 from prefactor.evaluation.results import ALL_SEEDS, in_schema, setting_text
 
 CONDITION = ["split", "shots"]
@@ -17,22 +18,33 @@ def metric_name(reference: str) -> str:
 
 
 def paired_differences(
-    method: pd.DataFrame, reference: pd.DataFrame, identity: Mapping[str, str], name: str, against: str
+    method: pd.DataFrame,
+    reference: pd.DataFrame,
+    identity: Mapping[str, str],
+    name: str,
+    against: str,
+    pairs: Mapping[Condition, Outcomes] | None = None,
 ) -> pd.DataFrame:
     """Rows of ``accuracy_minus_<name>``, seed ``all``, for every (split, shots) both were judged on, and overall.
 
     ``method`` and ``reference`` are per-user tables (``results.per_user_table``); each user's accuracy is first
     averaged over seeds. ``name`` is the reference's method; ``against`` names its variant in the rows' setting.
+    ``pairs`` are the differences pair by pair (``items.differences``): with them, intervals over users and items too.
     """
     other = _by_user(reference)["accuracy"].rename("accuracy_other")
     both = _by_user(method).merge(other, left_index=True, right_index=True).reset_index()
     both["difference"] = both["accuracy"] - both["accuracy_other"]
-    rows = [_row(split, shots, [group]) for (split, shots), group in both.groupby(CONDITION, dropna=False, sort=True)]
+    pairs = pairs or {}
+    rows = [
+        _row(split, shots, [group]) | interval_columns([pairs.get((split, None if pd.isna(shots) else int(shots)))])
+        for (split, shots), group in both.groupby(CONDITION, dropna=False, sort=True)
+    ]
     whole = [both[(both["split"] == split) & both["shots"].isna()] for split in ("seen", "unseen")]
     if all(len(group) for group in whole):
-        rows.append(_row("overall", None, whole))
-    shared = {**identity, "metric": metric_name(name), "setting": setting_text({"against": against})}
-    return in_schema(pd.DataFrame([{**row, **shared} for row in rows]))
+        shared = interval_columns([pairs.get((split, None)) for split in ("seen", "unseen")])
+        rows.append(_row("overall", None, whole) | shared)
+    named = {**identity, "metric": metric_name(name), "setting": setting_text({"against": against})}
+    return in_schema(pd.DataFrame([{**row, **named} for row in rows]))
 
 
 def _by_user(figures: pd.DataFrame) -> pd.DataFrame:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort
-from prefactor.evaluation.accuracy import adapted, compare_between, empty_margin, per_user
+from prefactor.evaluation.accuracy import adapted, compare_between, correct, empty_margin, per_user
 from prefactor.evaluation.calibration import PLAIN, Forecast
+from prefactor.evaluation.items import Kind, Outcomes
 from prefactor.evaluation.recovery import METRIC, CandidatePool, utility_correlations
 from prefactor.evaluation.results import Judged
-from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, make_pool, user_doubts
+from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, is_asked, make_pool, user_doubts
 from prefactor.methods.base import Margin, RewardModel
 from prefactor.preferences import PairBatch
 
@@ -22,35 +23,49 @@ def judge(
     cohorts: Mapping[str, Cohort],
     shots: Sequence[int],
     candidates: CandidatePool | None = None,
+    kind: Kind = "prompts",
+    doubts: Sequence[int] = (),
+    recovery: Sequence[int] = (),
 ) -> list[Judged]:
-    """Score every seed's model on evaluation pairs, and what it doubts about unseen users.
+    """Score every seed's model on evaluation pairs, and what it doubts about unseen users; ``kind``: what users share.
 
     Seen users are known by all their training pairs, unseen users by all their reference pairs, and by the first n
-    of them for every n in ``shots``. A user with fewer than n pairs counts with the pairs they have. With
-    ``candidates``, of a world whose truth is known, rewards are also held against true utilities.
+    of them for every n in ``shots``. A user with fewer than n pairs counts with the pairs they have.
+
+    ``doubts`` are the sizes n at which unseen users' uncertainties are asked for, beside all reference pairs; none if
+    it is empty. With ``candidates``, of a world whose truth is known, rewards are also held against true utilities, of
+    seen users, and of unseen users who are known by all their reference pairs and by n of ``recovery``.
     """
     judged: dict[tuple[str, int], Judged] = {}  # (role, number of known pairs): sets are nested, so equal ones coincide
     conditions: list[tuple[str, int | None]] = [("seen", None), ("unseen", None), *(("unseen", n) for n in shots)]
-    questions = Questions(make_pool(cohorts["seen"]), cohorts["validation"], candidates)
+    pool = make_pool(cohorts["seen"])
     found = []
     for role, limit in conditions:
         key = role, len(cohorts[role].known(limit))
         if key not in judged:
-            judged[key] = _judge(models, cohorts[role], limit, questions)
+            asked = role == "unseen" and len(doubts) > 0 and limit in (None, *doubts)
+            questions = Questions(
+                doubts=Doubted(pool, cohorts["validation"]) if asked else None,
+                candidates=candidates if limit in (None, *recovery) else None,
+            )
+            judged[key] = _judge(models, cohorts[role], limit, questions, kind)
         found.append(replace(judged[key], shots=limit))
     return found
 
 
 @dataclass(frozen=True)
-class Questions:
-    """What is asked beside evaluation pairs.
-
-    ``pool`` of pairs and ``validation`` users, who give combinations their constants, are for doubts about unseen
-    users; ``candidates`` for rewards against true utilities.
-    """
+class Doubted:
+    """What doubts about unseen users need: a ``pool`` of pairs; ``validation`` users, for combinations' constants."""
 
     pool: PairBatch
     validation: Cohort
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked beside evaluation pairs, each where it is not None: doubts; rewards against true utilities."""
+
+    doubts: Doubted | None
     candidates: CandidatePool | None
 
 
@@ -63,18 +78,25 @@ class Answers:
     recovered: list[Tensor] = field(default_factory=list)
 
 
-def _judge(models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, questions: Questions) -> Judged:
+def _judge(
+    models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, questions: Questions, kind: Kind
+) -> Judged:
     """One condition, all seeds."""
     pairs = cohort.to_predict("evaluation")
     found = {seed: _answer(model, cohort, "evaluation", limit, questions) for seed, model in models.items()}
-    asked = models if cohort.role == "unseen" else {}
+    outcomes = Outcomes.of(cohort, [correct(answers.margin.mean) for answers in found.values()], kind)
     return Judged(
         cohort.role,
         limit,
         cohort.user_ids,
         figures={seed: per_user(answers.margin, pairs) for seed, answers in found.items()},
         forecasts={seed: Forecast.of(answers.margin, pairs) for seed, answers in found.items()},
-        doubts={seed: _doubts(model, found[seed], pairs, limit, questions) for seed, model in asked.items()},
+        outcomes=outcomes,
+        doubts={
+            seed: _doubts(models[seed], answers, pairs, limit, questions.doubts)
+            for seed, answers in found.items()
+            if questions.doubts
+        },
         further={
             seed: {METRIC: torch.cat(answers.recovered).numpy()} for seed, answers in found.items() if answers.recovered
         },
@@ -89,28 +111,34 @@ def _answer(model: RewardModel, cohort: Cohort, part: str, limit: int | None, qu
     answers = Answers(empty_margin(pairs))
     for first, last, users in adapted(model, known):
         compare_between(model, users, pairs, first, last, answers.margin)
-        if cohort.role != "seen":
+        if questions.doubts and is_asked(model):
             mine = known.users_between(first, last).compact()
-            answers.doubts.append(user_doubts(model, users, mine, questions.pool))
-        if questions.candidates is not None and part == "evaluation":
+            answers.doubts.append(user_doubts(model, users, mine, questions.doubts.pool))
+        if questions.candidates:
             utility = questions.candidates.utility[cohort.role][first:last]
             answers.recovered.append(utility_correlations(model, users, questions.candidates, utility))
     return answers
 
 
 def _doubts(
-    model: RewardModel, answers: Answers, pairs: PairBatch, limit: int | None, questions: Questions
+    model: RewardModel, answers: Answers, pairs: PairBatch, limit: int | None, doubted: Doubted
 ) -> dict[str, np.ndarray]:
-    """Every candidate (U,). Constants come from validation users who are known by as many pairs."""
-    others, held = questions.validation, questions.validation.to_predict("validation")
-    asked = _answer(model, others, "validation", limit, questions)
-    error = 1 - torch.from_numpy(per_user(asked.margin, held).accuracy)
-    scales, simple = Scales.of(_simple(asked, held), error), _simple(answers, pairs)
-    return {name: values.numpy() for name, values in {**simple, **scales.combined(simple)}.items()}
+    """Every candidate (U,). Constants come from validation users who are known by as many pairs.
+
+    Of a method that is not asked it is ``low_confidence`` alone, which costs nothing.
+    """
+    found = _simple(answers, pairs)
+    if is_asked(model):
+        held = doubted.validation.to_predict("validation")
+        others = _answer(model, doubted.validation, "validation", limit, Questions(doubted, None))
+        error = 1 - torch.from_numpy(per_user(others.margin, held).accuracy)
+        found |= Scales.of(_simple(others, held), error).combined(found)
+    return {name: values.numpy() for name, values in found.items()}
 
 
 def _simple(answers: Answers, pairs: PairBatch) -> Doubts:
     """The candidates that others are made of, (U,) each."""
     confidence = Forecast.of(answers.margin, pairs).user_confidence(PLAIN)
-    found = {name: torch.cat([part[name] for part in answers.doubts]) for name in answers.doubts[0]}
+    names = answers.doubts[0] if answers.doubts else ()
+    found = {name: torch.cat([part[name] for part in answers.doubts]) for name in names}
     return {**found, BY_CONFIDENCE: 1 - torch.from_numpy(confidence)}

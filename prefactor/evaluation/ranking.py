@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from prefactor.evaluation.intervals import of_columns
+from prefactor.evaluation.items import USERS
 from prefactor.evaluation.results import ALL_SEEDS, DOUBT, in_schema, setting_text
-from prefactor.evaluation.uncertainty import BY_CONFIDENCE
+from prefactor.evaluation.uncertainty import BT, BY_CONFIDENCE
 
 THIRDS = ("low", "mid", "high")  # of users, by uncertainty
-BT = "bt"
 DIGITS = 9  # of a doubt: users who differ by rounding alone are equal
 REFERENCES = {BY_CONFIDENCE: "confidence", "plain_doubt": "plain_doubt", BT: BT}  # what a candidate has to beat
 
@@ -94,6 +94,7 @@ def _rows(found: Condition, thirds: bool, against: str) -> list[dict[str, object
             "value": interval.value,
             "ci_low": interval.low,
             "ci_high": interval.high,
+            "resampled": USERS,
             "n_users": int((~np.isnan(values)).sum()),
             "n_pairs": int(found.pairs[~np.isnan(values)].sum()),
             **({"setting": setting} if metric.endswith(BT) else {}),

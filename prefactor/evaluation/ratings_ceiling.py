@@ -18,7 +18,8 @@ from torch import Tensor
 
 from prefactor.cohorts import Cohort, load_cohorts
 from prefactor.errors import InputError
-from prefactor.evaluation.accuracy import per_user
+from prefactor.evaluation.accuracy import correct, per_user
+from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.results import Judged, in_schema, result_rows
 from prefactor.methods.base import Margin
 from prefactor.preferences import PairBatch
@@ -192,7 +193,8 @@ def _judge(cohort: Cohort, ratings: Ratings, population: Population, limit: int 
     expected = population.expected(told)
     chosen, rejected = _columns(pairs)
     mean = expected[pairs.segment, chosen] - expected[pairs.segment, rejected]  # (N,)
-    return Judged(cohort.role, limit, cohort.user_ids, {ONE_FIT: per_user(Margin(mean, torch.zeros_like(mean)), pairs)})
+    figures = {ONE_FIT: per_user(Margin(mean, torch.zeros_like(mean)), pairs)}
+    return Judged(cohort.role, limit, cohort.user_ids, figures, outcomes=Outcomes.of(cohort, [correct(mean)], "items"))
 
 
 def first_items(known: PairBatch, items: int, limit: int | None) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from prefactor.evaluation.calibration import (
     selective_users,
 )
 from prefactor.evaluation.intervals import Interval, of_columns
+from prefactor.evaluation.items import Condition, Outcomes, interval_columns, outcomes_table
 from prefactor.evaluation.uncertainty import COMBINED
 
 RESULTS = pa.schema(
@@ -40,8 +41,12 @@ RESULTS = pa.schema(
         ("value", pa.float64()),
         ("ci_low", pa.float64()),  # 95 %, resampled over users
         ("ci_high", pa.float64()),
+        ("low_items", pa.float64()),  # 95 %, over users and what they share (prompts, items); null where not asked for
+        ("high_items", pa.float64()),
+        ("resampled", pa.string()),  # units of [ci_low, ci_high] and, after ';', of [low_items, high_items]
         ("n_users", pa.int64()),
         ("n_pairs", pa.int64()),
+        ("n_items", pa.int64()),  # prompts or items that the pairs are about; null where not asked for
         ("run", pa.string()),  # content hash of the training that the figure judges
     ]
 )
@@ -55,9 +60,10 @@ KEY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "split
 class Judged:
     """Per-user figures of one (split, shots) over S seeds: ``figures`` has one entry per seed, users in one order.
 
-    ``forecasts`` are the probabilities behind them, by seed; none where a score has no scale. ``doubts`` are candidate
-    uncertainties (U,) by seed and name, where they were asked for; ``further`` are metrics (U,) by seed and name that
-    only some data has. ``known`` (U,) is the number of pairs that each user is known by.
+    ``forecasts`` are the probabilities behind them, by seed; none where a score has no scale. ``outcomes`` are the
+    accuracy's single pairs, mean over seeds, with what each is about; None where that is not known. ``doubts`` are
+    candidate uncertainties (U,) by seed and name, where they were asked for; ``further`` are metrics (U,) by seed and
+    name that only some data has. ``known`` (U,) is the number of pairs that each user is known by.
     """
 
     split: str
@@ -65,6 +71,7 @@ class Judged:
     user_ids: tuple[str, ...]
     figures: Mapping[str, UserFigures]
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    outcomes: Outcomes | None = None
     doubts: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     further: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     known: np.ndarray | None = None
@@ -98,7 +105,7 @@ def in_schema(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with the results table's columns and types, in a stable order."""
     frame = rows.reindex(columns=RESULTS.names)
     frame["setting"] = frame["setting"].fillna("")
-    for name in ("shots", "n_users", "n_pairs"):
+    for name in ("shots", "n_users", "n_pairs", "n_items"):
         frame[name] = frame[name].astype("Int64")
     return frame.sort_values([*KEY, "seed"], kind="stable", na_position="last").reset_index(drop=True)
 
@@ -123,6 +130,14 @@ def per_user_table(judged: Iterable[Judged]) -> pd.DataFrame:
         for seed, figures in group.figures.items()
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def outcomes(judged: Iterable[Judged]) -> pd.DataFrame:
+    """The single pairs behind every accuracy: see ``items.outcomes_table``."""
+    found: dict[Condition, Outcomes] = {
+        (group.split, group.shots): group.outcomes for group in judged if group.outcomes is not None
+    }
+    return outcomes_table(found)
 
 
 def reliability(judged: Iterable[Judged]) -> pd.DataFrame:
@@ -187,7 +202,9 @@ def _rows(split: str, shots: int | None, groups: list[Judged]) -> list[dict[str,
     for form, metric in ERROR_NAMES.items() if all(group.forecasts for group in groups) else ():
         bins = [[BinSums.of(forecast, form) for forecast in group.forecasts.values()] for group in groups]
         found += zip([(metric, seed) for seed in (*seeds, ALL_SEEDS)], calibration_errors(bins), strict=True)
-    return [_row(split, shots, metric, seed, interval, groups) for (metric, seed), interval in found]
+    shared = {("accuracy", ALL_SEEDS): interval_columns([group.outcomes for group in groups])}
+    users = interval_columns([])
+    return [{**_row(split, shots, *name, interval, groups), **shared.get(name, users)} for name, interval in found]
 
 
 def _columns(group: Judged) -> np.ndarray:

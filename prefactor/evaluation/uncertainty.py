@@ -29,14 +29,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.cohorts import Cohort
-from prefactor.methods.base import Margin, RewardModel, UserState
+from prefactor.methods.base import RewardModel, UserState
 from prefactor.preferences import PairBatch
 from prefactor.seeds import generator
 from prefactor.segments import places, segment_mean, segment_sum
 
-POOL = 128  # pairs: the mean of min(p, 1 - p) over them is known to about 0.01
+POOL = 64  # pairs: the mean of min(p, 1 - p) over them is known to about 0.02, and all users share the error
 ROWS_PER_CHUNK = 65_536  # bounds the users x pool comparisons in memory
 LEAST = 1e-6  # before a logarithm
+BT = "bt"  # its confidence is what others have to beat
 COMBINED, FITTED, BY_CONFIDENCE = "combined", "fitted", "low_confidence"
 RECIPES = {
     COMBINED: ("expected_error", "held_out_nll"),
@@ -114,6 +115,11 @@ def make_pool(seen: Cohort, size: int = POOL) -> PairBatch:
     return pool.compact()
 
 
+def is_asked(model: RewardModel) -> bool:
+    """Whether every candidate is worth its cost: of a method that offers some of its own, and of BT beside it."""
+    return type(model).uncertainties is not RewardModel.uncertainties or model.name == BT
+
+
 @torch.no_grad()
 def user_doubts(model: RewardModel, users: UserState, known: PairBatch, pool: PairBatch) -> Doubts:
     """Every candidate but the combinations, (U,) each, of users who have adapted to ``known``; NaN without pairs."""
@@ -150,12 +156,11 @@ def pool_doubts(model: RewardModel, users: UserState, pool: PairBatch) -> Doubts
 def held_out_probability(model: RewardModel, known: PairBatch) -> Tensor:
     """(N,) P(y+ preferred) of every known pair, by the model adapted to the other half of the same user's pairs."""
     place, _ = places(known.segment, known.n_users)
-    odd = place % 2 == 1
-    chance = torch.empty(len(known))
-    for half in (odd, ~odd):
-        margin: Margin = model.compare(model.adapt(known.select(~half)), known.select(half))
-        chance[half] = margin.probability()
-    return chance.double()
+    odd = place % 2
+    nobody = known.users.new_full((2 * known.n_users,), -1)  # each half is a stranger's
+    halves = replace(known, segment=2 * known.segment + odd, users=nobody)
+    others = replace(known, segment=2 * known.segment + 1 - odd, users=nobody)
+    return model.compare(model.adapt(halves), others).probability().double()
 
 
 def flip_rate(chance: Tensor, known: PairBatch) -> Tensor:

@@ -6,8 +6,8 @@ Shown first are the methods that offer a doubt of their own; what can be compute
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefactor.evaluation.ranking import BT, REFERENCES, THIRDS, metric_of, third_metric
-from prefactor.evaluation.uncertainty import BY_CONFIDENCE, COMBINED, FITTED, GENERAL
+from prefactor.evaluation.ranking import REFERENCES, THIRDS, metric_of, third_metric
+from prefactor.evaluation.uncertainty import BT, BY_CONFIDENCE, COMBINED, FITTED, GENERAL
 from prefactor.reporting import figures
 from prefactor.reporting.estimates import CORRELATION, PERCENT, Estimate
 from prefactor.reporting.panels import Panel, Styles, spoken
@@ -122,7 +122,9 @@ def _table(section: Section, asked: dict[Contender, list[str]], styled: Styles) 
 
 def _by_shots(section: Section, item: Contender, names: Sequence[str], style: Style | None) -> Table:
     """One method's correlations by number of known pairs."""
-    shots = sorted({key.shots for key in section.estimates if key.contender == item and key.shots is not None})
+    metrics = {metric_of(name) for name in names}
+    keys = [key for key in section.estimates if key.contender == item and key.metric in metrics]
+    shots = sorted({key.shots for key in keys if key.shots is not None})
     rows = []
     for name in names:
         metric = metric_of(name)

@@ -1,7 +1,8 @@
 """One figure with its interval, and how it is printed: the same digits in tables, figures and sentences."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 MINUS = "\N{MINUS SIGN}"
 TO = "\N{EN DASH}"
@@ -43,18 +44,33 @@ def scale_of(metric: str) -> Scale:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval over users; ``low`` and ``high`` are NaN where there is none."""
+    """A value with its 95 % interval over users; ``low`` and ``high`` are NaN where there is none.
+
+    ``low_items`` and ``high_items`` are those of the interval over users and what they share, prompts or items.
+    """
 
     value: float
     low: float = math.nan
     high: float = math.nan
     n_users: int | None = None
     n_pairs: int | None = None
+    low_items: float = math.nan
+    high_items: float = math.nan
 
     @property
     def has_interval(self) -> bool:
         """Whether both ends are known."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def with_items(self) -> Self:
+        """The same value with the interval over users and items as its interval."""
+        return replace(self, low=self.low_items, high=self.high_items)
+
+    @property
+    def widest(self) -> Self:
+        """The same value with the wider of its two intervals: the one that a claim must clear."""
+        return self.with_items if self.high_items - self.low_items > self.high - self.low else self
 
     def interval(self, scale: Scale, joiner: str = f" {TO} ") -> str:
         """The interval, e.g. ``69.0 - 73.4``; empty where there is none. Signed ends are joined by 'to'."""

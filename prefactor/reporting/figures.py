@@ -85,6 +85,8 @@ def forest(
 ) -> Markup:
     """Values with their intervals, one row each; a thin line at ``reference`` to hold them against.
 
+    The thin line beyond an interval over users is the one over users and what they share.
+
     Values and ``limits`` are in the metric's own unit; small ticks under a value are the single seeds.
     """
     with drawing(name):
@@ -150,7 +152,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int], unit: str, name: st
 
 def limits_of(estimates: Sequence[Estimate], scale: Scale, include: Sequence[float] = ()) -> tuple[float, float]:
     """A common range for several forests: all intervals and ``include``, with a margin, in the metric's own unit."""
-    ends = [end for item in estimates for end in (item.value, item.low, item.high)]
+    ends = [end for item in estimates for end in (item.value, item.low, item.high, item.low_items, item.high_items)]
     known = [end for end in (*ends, *include) if math.isfinite(end)]
     if not known:
         return (0.0, 1.0)
@@ -164,6 +166,9 @@ def _whisker(axes: Axes, row: int, mark: Mark, scale: Scale) -> None:
         return
     if mark.style is None:
         axes.axvline(estimate.value * factor, color=mark.colour, linewidth=1, linestyle=mark.dashes)
+    if estimate.with_items.has_interval:
+        ends = [estimate.low_items * factor, estimate.high_items * factor]
+        axes.plot(ends, [row, row], color=mark.colour, linewidth=0.9, solid_capstyle="butt")
     if estimate.has_interval:
         ends = [estimate.low * factor, estimate.high * factor]
         axes.plot(ends, [row, row], color=mark.colour, linewidth=2.2, solid_capstyle="round")
@@ -190,7 +195,8 @@ def _row_text(axes: Axes, row: int, mark: Mark, scale: Scale) -> None:
 
 def _curve(axes: Axes, curve: Curve, shots: Sequence[int]) -> None:
     mark, at = curve.mark, [_position(shot, shots) for shot in curve.shots]
-    value, low, high = (np.array([getattr(e, end) for e in curve.estimates]) * 100 for end in ("value", "low", "high"))
+    estimates = [estimate.widest for estimate in curve.estimates]
+    value, low, high = (np.array([getattr(e, end) for e in estimates]) * 100 for end in ("value", "low", "high"))
     axes.fill_between(at, low, high, color=mark.colour, alpha=0.13, linewidth=0)
     (line,) = axes.plot(at, value, color=mark.colour, linestyle=mark.dashes, linewidth=1.2, zorder=2)
     if mark.style is not None:

@@ -14,6 +14,7 @@ from prefactor.reporting.style import Style, method_colours, method_name
 
 IDENTITY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "seed", "split", "shots", "metric"]
 COLUMNS = [*IDENTITY, "value", "ci_low", "ci_high", "n_users", "n_pairs", "run"]
+SHARED = ["low_items", "high_items", "resampled"]  # which a row need not have
 SPLITS = ("seen", "unseen", "overall")
 ALL_SEEDS = "all"
 ACCURACY = "accuracy"
@@ -76,7 +77,7 @@ class Section:
     """All rows of one dataset under one backbone, by key: means over seeds, and each seed's own value.
 
     ``against`` and ``against_vrf`` are the variants of BT and VRF that paired differences were taken from; empty where
-    there are none.
+    there are none. ``shares``: what users share, ``prompts`` or ``items``, where intervals account for it.
     """
 
     dataset: str
@@ -86,6 +87,7 @@ class Section:
     seeds: Mapping[Key, Mapping[str, float]]
     against: str = ""
     against_vrf: str = ""
+    shares: str = ""
 
     @property
     def anchor(self) -> str:
@@ -149,11 +151,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure as printed, and what it sorts by."""
+    """One figure as printed, and what it sorts by; ``shared`` is its interval over users and items."""
 
     text: str
     interval: str = ""
     order: float | None = None
+    shared: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,10 +185,10 @@ def checked(results: pd.DataFrame) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in results.columns]
     if missing:
         raise InputError(f"results lack column(s) {missing}: they have {list(results.columns)}; rerun stage compare")
-    table = results[COLUMNS].copy()
+    table = results.reindex(columns=[*COLUMNS, *SHARED])
     for column in (name for name in (*IDENTITY, "run") if name != "shots"):
         table[column] = table[column].astype(object).where(table[column].notna(), "").map(str)
-    for column in ("value", "ci_low", "ci_high"):
+    for column in ("value", "ci_low", "ci_high", "low_items", "high_items"):
         table[column] = pd.to_numeric(table[column]).astype("float64")
     for column in ("shots", "n_users", "n_pairs"):
         table[column] = pd.to_numeric(table[column]).astype("Int64")
@@ -279,7 +282,8 @@ def cell_of(estimate: Estimate | None, metric: str) -> Cell:
     if estimate is None or not math.isfinite(estimate.value):
         return Cell(TO)
     scale = scale_of(metric)
-    return Cell(scale.text(estimate.value), estimate.interval(scale), estimate.value)
+    shared = estimate.with_items.interval(scale)
+    return Cell(scale.text(estimate.value), estimate.interval(scale), estimate.value, shared)
 
 
 def _is_first(item: Contender, everyone: list[Contender]) -> bool:
@@ -326,10 +330,18 @@ def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> 
             continue
         key = Key(Contender(row.method, row.variant, setting), row.metric, row.split, _whole(row.shots))
         if row.seed == ALL_SEEDS:
-            estimates[key] = Estimate(row.value, row.ci_low, row.ci_high, _whole(row.n_users), _whole(row.n_pairs))
+            ends = _real(row.low_items), _real(row.high_items)
+            counts = _whole(row.n_users), _whole(row.n_pairs)
+            estimates[key] = Estimate(row.value, row.ci_low, row.ci_high, *counts, *ends)
         else:
             seeds.setdefault(key, {})[row.seed] = row.value
-    return Section(dataset, protocol, backbone, estimates, seeds, against[DIFFERENCE], against[FROM_VRF])
+    return Section(dataset, protocol, backbone, estimates, seeds, against[DIFFERENCE], against[FROM_VRF], _shares(rows))
+
+
+def _shares(rows: pd.DataFrame) -> str:
+    """``users; users and prompts`` -> ``prompts``; empty where no row has an interval over more than users."""
+    named = rows.loc[rows["low_items"].notna(), "resampled"]
+    return str(named.iloc[0]).rpartition(" and ")[2] if len(named) else ""
 
 
 def _first_against(rows: pd.DataFrame, metric: str) -> str:
@@ -343,6 +355,10 @@ def _without_against(setting: str) -> tuple[str, str]:
     parts = setting.split(";")
     named = [part.removeprefix(AGAINST) for part in parts if part.startswith(AGAINST)]
     return ";".join(part for part in parts if not part.startswith(AGAINST)), named[0] if named else ""
+
+
+def _real(value: float) -> float:
+    return math.nan if pd.isna(value) else value  # one NaN for all, so that sections of equal rows are equal
 
 
 def _whole(value: object) -> int | None:

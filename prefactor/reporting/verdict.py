@@ -1,4 +1,7 @@
-"""The findings in words, computed from the rows: who beats BT, who does not, and what the best one reaches."""
+"""The findings in words, computed from the rows: who beats BT, who does not, and what the best one reaches.
+
+A claim has to clear the wider of two intervals, over users and over users and what they share.
+"""
 
 import math
 from collections.abc import Mapping
@@ -74,7 +77,8 @@ def above_vrf(section: Section) -> tuple[str, ...]:
 
 def _above(section: Section, split: str, shots: int | None) -> list[str]:
     found = [(item, section.get(item, FROM_VRF, split, shots)) for item in section.everyone()]
-    return [f"{_unbroken(item.label)} ({_paired_words(paired)})" for item, paired in found if paired and paired.low > 0]
+    above = [(item, paired) for item, paired in found if paired and paired.widest.low > 0]
+    return [f"{_unbroken(item.label)} ({_paired_words(paired)})" for item, paired in above]
 
 
 def _place(split: str, shots: int | None) -> str:
@@ -125,12 +129,12 @@ def _value(section: Section, contender: Contender) -> float | None:
 def _compare(section: Section, item: Contender, split: str, bt: Estimate | None) -> Comparison | None:
     paired = section.get(item, DIFFERENCE, split)
     if paired is not None and math.isfinite(paired.value):
-        return Comparison(item, _outcome(paired, 0.0, 0.0), _paired_words(paired))
+        return Comparison(item, _outcome(paired.widest, 0.0, 0.0), _paired_words(paired))
     own = section.get(item, ACCURACY, split)
     if own is None or bt is None or not math.isfinite(own.value):
         return None
     words = f"{_words(own)} against {_words(bt)}"
-    return Comparison(item, _outcome(own, bt.low, bt.high), words)
+    return Comparison(item, _outcome(own.widest, bt.widest.low, bt.widest.high), words)
 
 
 def _outcome(estimate: Estimate, low: float, high: float) -> Outcome:
@@ -141,11 +145,11 @@ def _outcome(estimate: Estimate, low: float, high: float) -> Outcome:
 
 
 def _words(estimate: Estimate) -> str:
-    return f"{PERCENT.text(estimate.value)}{PERCENT_SIGN} [{estimate.interval(PERCENT) or 'no interval'}]"
+    return f"{PERCENT.text(estimate.value)}{PERCENT_SIGN} [{estimate.widest.interval(PERCENT) or 'no interval'}]"
 
 
 def _paired_words(paired: Estimate) -> str:
-    return f"{POINTS.text(paired.value)} points, {paired.interval(POINTS) or 'no interval'}"
+    return f"{POINTS.text(paired.value)} points, {paired.widest.interval(POINTS) or 'no interval'}"
 
 
 def _clause(outcome: Outcome, found: list[Comparison]) -> str:

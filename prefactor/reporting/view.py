@@ -17,6 +17,7 @@ from prefactor.reporting.data import (
     split_lines,
 )
 from prefactor.reporting.doubts import DoubtView, view_of_doubts
+from prefactor.reporting.draws import DrawsView, view_of_draws
 from prefactor.reporting.facts import flat
 from prefactor.reporting.panels import (
     Panel,
@@ -42,7 +43,7 @@ from prefactor.reporting.tables import (
     recovery_table,
     settings_table,
 )
-from prefactor.reporting.training import TrainingView, size_table, training_views, validated
+from prefactor.reporting.training import TrainingView, size_table, training_views, trainings_of, validated
 from prefactor.reporting.verdict import above_vrf, headline, verdict
 
 
@@ -72,6 +73,7 @@ class View:
     further: Table | None
     curve: Markup | None
     curve_table: Table | None
+    draws: DrawsView | None
     portrait: PortraitView | None
     trainings: tuple[TrainingView, ...]
     sizes: Table | None
@@ -115,6 +117,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         further=further_table(section, styled),
         curve=few_shot_curve(section, styled),
         curve_table=few_shot_table(section, styled),
+        draws=view_of_draws(section, styled, trainings_of(section, context.trainings)),
         portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
         trainings=training_views(section, styled, context.trainings),
         sizes=size_table(section, styled, context.trainings),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from prefactor.evaluation.comparison import paired_differences
+from prefactor.evaluation.items import Outcomes
 
 IDENTITY = {"dataset": "d", "protocol": "p", "backbone": "b", "method": "m", "variant": "v", "run": "r"}
 
@@ -27,6 +28,21 @@ def test_pairing_removes_the_spread_between_users() -> None:
     assert row.ci_high - row.ci_low < 1e-9
     assert (row.setting, row.metric, row.seed) == ("against=default", "accuracy_minus_bt", "all")
     assert (row.n_users, row.n_pairs) == (200, 1000)
+
+
+def test_with_single_pairs_there_is_an_interval_over_users_and_prompts() -> None:
+    generator = np.random.default_rng(0)
+    user, prompt = np.repeat(np.arange(60), 5), generator.integers(0, 12, 300)
+    better = generator.normal(0, 0.1, 12)[prompt]
+    single = Outcomes(better, user, prompt[:, None], "prompts")
+    accuracy = np.bincount(user, better) / 5
+    pairs = {("unseen", None): single}
+    row = paired_differences(table(accuracy), table(0 * accuracy), IDENTITY, "bt", "default", pairs).iloc[0]
+    assert row.low_items < row.ci_low < row.value < row.ci_high < row.high_items
+    assert (row.low_items + row.high_items) / 2 == pytest.approx(row.value)
+    assert (row.resampled, row.n_items) == ("users; users and prompts", 12)
+    alone = paired_differences(table(accuracy), table(0 * accuracy), IDENTITY, "bt", "default").iloc[0]
+    assert alone.resampled == "users" and np.isnan(alone.low_items)
 
 
 def test_overall_joins_seen_and_unseen() -> None:

@@ -71,12 +71,26 @@ def test_seeds_are_judged_apart(cohorts: dict[str, Cohort]) -> None:
     assert all(set(group.forecasts) == {"a", "b"} for group in found)
 
 
+@pytest.mark.parametrize(("needed", "share"), [(1, 1.0), (100, 0.0), (None, 0.5)])
+def test_single_pairs_agree_with_accuracy(cohorts: dict[str, Cohort], needed: int | None, share: float) -> None:
+    """A model that is silent, and so ties, is half right about each."""
+    model = Confident(needed or 1)
+    if needed is None:
+        model.compare = lambda users, pairs: Margin(*torch.zeros(2, len(pairs)))  # type: ignore[method-assign]
+    grouped = {role: replace(cohort, group=torch.arange(len(cohort.pairs))) for role, cohort in cohorts.items()}
+    for group in judge({"0": model}, grouped, (3,)):
+        assert group.outcomes is not None and (group.outcomes.value == share).all()
+        assert (group.figures["0"].accuracy == share).all()
+
+
 def test_constants_of_combinations_come_from_validation_users_alone(cohorts: dict[str, Cohort]) -> None:
     """Unseen users' labels on evaluation pairs decide nothing; validation users' do."""
     model = make_model("vrf").eval()
 
     def fitted(found: dict[str, Cohort]) -> np.ndarray:
-        return next(group for group in judge({"0": model}, found, (3,)) if group.shots == 3).doubts["0"]["fitted"]
+        return next(group for group in judge({"0": model}, found, (3,), doubts=(3,)) if group.shots == 3).doubts["0"][
+            "fitted"
+        ]
 
     def turned(role: str, part: str) -> dict[str, Cohort]:
         cohort = cohorts[role]
@@ -87,6 +101,23 @@ def test_constants_of_combinations_come_from_validation_users_alone(cohorts: dic
     before = fitted(cohorts)
     np.testing.assert_allclose(fitted(turned("unseen", "evaluation")), before, atol=1e-6)
     assert np.abs(fitted(turned("validation", "validation")) - before).max() > 1e-3
+
+
+def test_doubts_are_asked_for_where_it_is_said() -> None:
+    """Of BT and a method that offers some all of them, of others the one that is free."""
+    names = ("bt", "vrf", "lore")
+    models, cohorts = {name: make_model(name).eval() for name in names}, make_cohorts(8)
+
+    def asked(*doubts: int) -> dict[tuple[str, int | None], dict[str, set[str]]]:
+        found = judge(models, cohorts, (1, 3), doubts=doubts)
+        return {(group.split, group.shots): {name: set(own) for name, own in group.doubts.items()} for group in found}
+
+    found = asked(3)
+    assert found["seen", None] == found["unseen", 1] == {}
+    for shots in (3, None):
+        bt, vrf, lore = (found["unseen", shots][name] for name in names)
+        assert lore == {"low_confidence"} and {"expected_error", "held_out_nll", "low_confidence"} <= bt < vrf
+    assert not any(asked().values())
 
 
 def test_conditions_with_the_same_pairs_are_judged_once(cohorts: dict[str, Cohort]) -> None:

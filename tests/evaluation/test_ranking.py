@@ -77,6 +77,7 @@ def test_candidates_that_fail_are_told_from_those_that_do_not() -> None:
         found["ci_low"]["uncertainty_sure_minus_confidence"] > 0 > found["ci_high"]["uncertainty_idle_minus_confidence"]
     )
     assert set(rows[rows["metric"] == "uncertainty_idle"]["seed"]) == {"0", "1", "all"}
+    assert set(rows["resampled"]) == {"users"}
 
 
 def test_differences_are_paired_and_seeds_are_averaged() -> None:

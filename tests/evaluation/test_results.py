@@ -1,14 +1,18 @@
 """The results table: a row per figure, stable order, files that come back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import UserFigures
+from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.results import (
     RESULTS,
     Judged,
+    outcomes,
     per_user_table,
     read_results,
     result_rows,
@@ -56,6 +60,20 @@ def test_overall_is_the_mean_of_seen_and_unseen(judged: list[Judged]) -> None:
     whole = rows[rows.shots.isna()].set_index("split")
     assert whole.value["overall"] == pytest.approx((whole.value["seen"] + whole.value["unseen"]) / 2)
     assert whole.n_users["overall"] == 13
+
+
+def test_only_accuracy_over_all_seeds_has_an_interval_over_prompts(judged: list[Judged]) -> None:
+    def pairs(users: int) -> Outcomes:
+        pair = np.arange(4 * users)
+        return Outcomes(np.random.default_rng(users).random(4 * users), pair // 4, pair[:, None] % 6, "prompts")
+
+    known = [replace(group, outcomes=pairs(len(group.user_ids))) for group in judged]
+    rows = result_rows(known, IDENTITY)
+    has = rows.low_items.notna()
+    assert (has == ((rows.metric == "accuracy") & (rows.seed == "all"))).all() and has.sum() == 4
+    assert set(rows[has].resampled) == {"users; users and prompts"} and set(rows[~has].resampled) == {"users"}
+    assert set(rows[has].n_items) == {6} and len(outcomes(known)) == 4 * (5 + 8 + 8)
+    assert len(outcomes(judged)) == 0
 
 
 def test_files_come_back(judged: list[Judged], tmp_path) -> None:

@@ -78,9 +78,21 @@ def test_gradients_pass_through_the_angles_weights() -> None:
 
 
 @pytest.mark.parametrize("form", ["distance", "angle"])
-def test_one_prototype_is_one_reward_for_everyone(form: str) -> None:
-    model, pairs = make_pal(form, prototypes=1), make_pairs(5, 6)
-    torch.testing.assert_close(model.adapt(pairs)["weight"], torch.ones(5, 1))
+def test_users_differ_by_their_prototypes_and_by_nothing_else(form: str) -> None:
+    model, pairs = make_pal(form, prototypes=4), make_pairs(5, 6)
+    everyone = torch.arange(5).repeat_interleave(len(pairs.responses))
+    responses = pairs.responses[torch.arange(len(pairs.responses)).repeat(5)]
+
+    def rewards() -> torch.Tensor:
+        users = model.adapt(pairs)
+        assert users["weight"].shape == (5, 4) and (users["weight"] >= 0).all()
+        torch.testing.assert_close(users["weight"].sum(-1), torch.ones(5))
+        return model.against_mean(users, responses, everyone).mean.view(5, -1)
+
+    assert (rewards()[1:] - rewards()[0]).abs().amax(-1).min() > 1e-3
+    with torch.no_grad():
+        model.prototypes[:] = model.prototypes[2].clone()  # whatever the weights, the ideal point is this one
+    torch.testing.assert_close(rewards(), rewards()[:1].expand(5, -1), atol=1e-4, rtol=1e-4)
 
 
 def test_wrong_parameters_are_named() -> None:

@@ -220,3 +220,11 @@ def test_context_reaches_the_page(whole: Path) -> None:
         "truncated 2",
     ):
         assert said in words, said
+
+
+def test_the_page_says_what_users_share(results: Maker, page: Callable[..., str]) -> None:
+    rows = results()
+    ends = {"low_items": rows.value - 0.0512, "high_items": rows.value + 0.0512}
+    words = Outline(page(rows.assign(**ends, resampled="users; users and items"))).words
+    assert "over users and the items that they share" in words and f"71.3 {TO} 81.5" in words
+    assert "that they share" not in Outline(page(rows)).words

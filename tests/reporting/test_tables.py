@@ -108,3 +108,15 @@ def test_differences_carry_their_sign() -> None:
     assert [POINTS.text(value) for value in (0.041, -0.041, 0.0)] == ["+4.1", f"{MINUS}4.1", "0.0"]
     assert Estimate(0.0, -0.01, 0.01).interval(POINTS) == f"{MINUS}1.0 to +1.0"
     assert Estimate(0.0).interval(POINTS) == ""
+
+
+def test_an_interval_over_users_and_prompts_stands_beside_the_one_over_users(results: Maker) -> None:
+    rows = results()
+    (alone,) = sections(rows)
+    assert alone.shares == "" and all(not cell.shared for row in accuracy_table(alone, {}).rows for cell in row.cells)
+    known = (rows.metric == "accuracy") & (rows.seed == "all")
+    ends = {"low_items": (rows.value - 0.05).where(known), "high_items": (rows.value + 0.05).where(known)}
+    (section,) = sections(rows.assign(**ends, resampled="users; users and prompts"))
+    assert section.shares == "prompts"
+    seen = next(row for row in accuracy_table(section, {}).rows if row.label.startswith("VRF")).cells[0]
+    assert (seen.text, seen.interval, seen.shared) == ("76.4", f"75.3 {TO} 77.4", f"71.4 {TO} 81.4")

@@ -88,3 +88,16 @@ def test_who_lies_above_vrf_is_said_for_each_number_of_pairs() -> None:
 
 def test_without_differences_nothing_is_said_of_vrf() -> None:
     assert above_vrf(section({BT: (0.60, 0.58, 0.62)})) == ()
+
+
+def test_a_claim_clears_the_wider_interval() -> None:
+    """Alone, the interval over users would beat BT; the one over users and prompts holds zero."""
+    narrow, wide = Estimate(0.03, 0.01, 0.05), Estimate(0.03, 0.01, 0.05, low_items=-0.01, high_items=0.07)
+    for paired, outcome in ((narrow, Outcome.ABOVE), (wide, Outcome.OPEN)):
+        rows = {Key(BT, ACCURACY, "unseen"): Estimate(0.6), Key(VRF, ACCURACY, "unseen"): Estimate(0.63)}
+        found = Section("d", "global", "b", {**rows, Key(VRF, DIFFERENCE, "unseen"): paired}, {})
+        assert [item.outcome for item in comparisons(found, "unseen")] == [outcome]
+        lore = Section("d", "global", "b", {Key(LORE, FROM_VRF, "unseen"): paired}, {}, against_vrf="default")
+        assert any(sentence.startswith("No other row") for sentence in above_vrf(lore)) == (outcome is Outcome.OPEN)
+    assert "\N{MINUS SIGN}1.0 to +7.0" in comparisons(found, "unseen")[0].evidence
+    assert Estimate(0.6, 0.4, 0.8, low_items=0.5, high_items=0.7).widest.low == 0.4

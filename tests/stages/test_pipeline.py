@@ -41,6 +41,10 @@ def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     true = accuracy[(accuracy.variant == "true scores")]
     assert (true.value == 1).all()  # labels have no noise here
     assert "accuracy_minus_bt" in set(results.metric)
+    drawn = results[results.metric == "accuracy_over_draws"]
+    assert set(drawn.method) == {"bt", "vrf"} and set(drawn.shots) == {2}
+    claimed = (results.seed == "all") & results.metric.isin(["accuracy", "accuracy_minus_bt", "accuracy_over_draws"])
+    assert (results.low_items.notna() == claimed | (results.metric == "accuracy_minus_vrf")).all()
     assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
 
 

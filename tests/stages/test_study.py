@@ -87,6 +87,16 @@ def test_a_study_has_its_own_data_only(project: Path) -> None:
     assert found == {"run": {"seeds": [0]}, "datasets": {"b": {"source": "y"}}, "methods": {}}
 
 
+@pytest.mark.parametrize(
+    ("written", "said"), [("evalution", "did you mean 'evaluation'"), ("dataset", "did you mean 'datasets'")]
+)
+def test_a_misspelt_section_is_refused_with_the_nearest(project: Path, written: str, said: str) -> None:
+    (project / "studies/mine/study.yaml").write_text(yaml.safe_dump({written: {}}))
+    with pytest.raises(InputError, match=f"studies/mine/study.yaml: unknown section '{written}'; {said}"):
+        study("mine")
+    assert not (project / "studies/mine/params.yaml").exists()
+
+
 def test_an_unknown_study_is_refused_with_the_known_ones(project: Path) -> None:
     (project / "studies/mine/study.yaml").write_text("{}")
     with pytest.raises(InputError, match="no study 'yours': mine"):
@@ -97,3 +107,20 @@ def test_an_unknown_study_is_refused_with_the_known_ones(project: Path) -> None:
 def test_a_study_is_the_projects_own_pipeline(name: str) -> None:
     for part in ("dvc.yaml", "stages", "prefactor"):
         assert (ROOT / "studies" / name / part).resolve() == ROOT / part
+
+
+def test_the_final_block_is_touched_by_no_other_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of rated items other people; of generated worlds other seeds; and joke splits that nobody chose by."""
+
+    def touched(name: str) -> set[tuple[str, object, object]]:
+        found = set()
+        for dataset in written(name, tmp_path / name, monkeypatch)["datasets"].values():
+            options = dataset["options"]
+            found.add((dataset["source"], options.get("block", options.get("seed")), dataset["split"]["seed"]))
+        return found
+
+    final = touched("final")
+    assert final == {("jester", "final", seed) for seed in (100, 101, 102)} | {("stylebench", 101, 101)}
+    others = set().union(*(touched(name) for name in STUDIES if name != "final"))
+    assert not {key[:2] for key in final} & {key[:2] for key in others}
+    assert not {key[2] for key in final} & {key[2] for key in others}

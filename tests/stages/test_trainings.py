@@ -12,7 +12,7 @@ from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.layout import Cell
 from prefactor.surface import FEATURES, write_surface
-from stages.trainings import cell_cohorts
+from stages.trainings import EvaluationParameters, cell_cohorts
 
 
 class CountedStates:
@@ -61,3 +61,9 @@ def test_only_the_view_that_a_method_reads_is_loaded(project: Path) -> None:
 def test_an_unknown_method_is_named_with_the_nearest(project: Path) -> None:
     with pytest.raises(InputError, match="unknown method 'surfaces'; did you mean 'surface'"):
         views("surfaces", CountedStates())
+
+
+@pytest.mark.parametrize("name", ["doubts", "recovery"])
+def test_sizes_asked_for_are_some_of_the_curves(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name} are some of shots \[1, 3\], got \[9\]"):
+        EvaluationParameters(**{"shots": (1, 3), "doubts": (), "recovery": (), name: (3, 9)})  # type: ignore[arg-type]

@@ -1,0 +1,204 @@
+"""Intervals over users and what they judged: where users share prompts or items, their pairs are not independent.
+
+Resampling users alone treats the prompts of the evaluation as the only ones there could be. If all users met the same
+ones, a prompt that happens to suit a method lifts all of them at once, and the interval is too narrow.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+from torch import Tensor
+
+from prefactor.cohorts import PARTS, Cohort
+from prefactor.errors import InputError
+from prefactor.evaluation.intervals import ENDS, Interval
+
+Kind = Literal["prompts", "items"]
+Condition = tuple[str, int | None]  # split, shots
+COLUMNS = ["item", "other_item"]
+USERS = "users"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What came of N pairs.
+
+    value   (N,) e.g. the share of training seeds that were right about the pair, or the difference of two methods'
+    user    (N,) the pair's user
+    items   (N, M) what the pair is about, by number: M = 1, its prompt (more exactly, its group); M = 2, its two items
+    kind    ``prompts`` or ``items``: what the numbers stand for
+    """
+
+    value: np.ndarray
+    user: np.ndarray
+    items: np.ndarray
+    kind: Kind
+
+    @classmethod
+    def of(cls, cohort: Cohort, right: Sequence[Tensor], kind: Kind) -> Self | None:
+        """Outcomes of a cohort's evaluation pairs, ``right`` (N,) of each training seed; None if it has no groups."""
+        if cohort.group is None:
+            return None
+        pairs, group = cohort.to_predict("evaluation"), cohort.group[cohort.part == PARTS.index("evaluation")]
+        sides = [group] if kind == "prompts" else [pairs.chosen, pairs.rejected]
+        items = np.sort(np.stack([side.numpy() for side in sides], 1), 1)  # which was chosen is no part of a pair
+        value = np.mean([seed.double().numpy() for seed in right], axis=0)
+        return cls(value, pairs.segment.numpy(), items, kind)
+
+    def minus(self, other: "Outcomes") -> "Outcomes":
+        """Differences pair by pair. InputError if the other's pairs are not these."""
+        if not (np.array_equal(self.user, other.user) and np.array_equal(self.items, other.items)):
+            raise InputError("two methods were judged on different pairs: rerun stage evaluate")
+        return Outcomes(self.value - other.value, self.user, self.items, self.kind)
+
+
+def read_kind(prepared: Path) -> Kind:
+    """What users of a prepared dataset share: rated items, any two of which are a pair, or else prompts."""
+    source = json.loads((prepared / "source.json").read_text(encoding="utf-8"))
+    return "items" if source.get("items") else "prompts"
+
+
+def over_users_and_items(groups: Sequence[Outcomes]) -> Interval:
+    """Mean over users of their mean (the groups' mean, of seen and unseen users) with a two-way 95 % interval.
+
+    The figure is a weighted mean of pairs, so its variance is that of sums of e_i = w_i (y_i - mean), and two pairs may
+    be correlated if they share a user or an item: variance over users + over items - over cells of both, which were
+    counted twice (Cameron, Gelbach and Miller 2011). Pairs of items belong to two of them: pairs are correlated that
+    share at least one (dyadic clusters: Aronow, Samii and Assenova 2015). A closed form, exact for effects that add
+    up, where the pigeonhole bootstrap (Owen 2007) draws thousands of times and counts the variance of single pairs
+    three times. Where no two users share an item it is the interval over users.
+
+    With few items the normal distribution is too narrow: Student's, with one degree of freedom less than there are
+    users or items, whichever are fewer. The variance is never below that over users: that pairs on one item
+    contradict each other is taken for noise.
+    """
+    residual, user, items = _joined(groups)
+    value = float(np.mean([_user_means(group).mean() for group in groups])) if all(map(_size, groups)) else np.nan
+    found, users = count_items(groups), len(np.unique(user))
+    if not np.isfinite(value) or users < 2 or found <= items.shape[1] + 1:
+        return Interval(value, np.nan, np.nan)
+    alone = _clustered(residual, user) * users / (users - 1)
+    shared = _sharing(residual, items) - _sharing(residual, items, user)
+    variance = alone + max(shared, 0.0) * _correction(found, items.shape[1])
+    low, high = stdtrit(min(users, found) - 1, ENDS) * np.sqrt(variance)
+    return Interval(value, value + float(low), value + float(high))
+
+
+def count_items(groups: Sequence[Outcomes]) -> int:
+    """Different items of all groups."""
+    return len(np.unique(np.concatenate([group.items.ravel() for group in groups])))
+
+
+def interval_columns(groups: Sequence[Outcomes | None]) -> dict[str, object]:
+    """The columns of a result row that say what it was resampled over, with the two-way interval where it is known."""
+    known = [group for group in groups if group is not None]
+    if not known or len(known) < len(groups):
+        return {"resampled": USERS}
+    interval = over_users_and_items(known)
+    return {
+        "low_items": interval.low,
+        "high_items": interval.high,
+        "n_items": count_items(known),
+        "resampled": f"{USERS}; {USERS} and {known[0].kind}",
+    }
+
+
+def outcomes_table(outcomes: Mapping[Condition, Outcomes]) -> pd.DataFrame:
+    """A row per pair and condition: split, shots, user, item, other_item (null for prompts), kind, value."""
+    frames = [_frame(*condition, found) for condition, found in outcomes.items()]
+    if not frames:
+        return pd.DataFrame(columns=["split", "shots", "user", *COLUMNS, "kind", "value"])
+    return pd.concat(frames, ignore_index=True).astype({"split": "category", "kind": "category"})
+
+
+def read_outcomes(path: Path) -> dict[Condition, Outcomes]:
+    """What ``outcomes_table`` was made of. InputError if the file is missing."""
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: rerun stage evaluate") from error
+    return dict(_conditions(table))
+
+
+def differences(
+    method: Mapping[Condition, Outcomes], reference: Mapping[Condition, Outcomes]
+) -> dict[Condition, Outcomes]:
+    """Differences pair by pair of what both were judged on."""
+    return {condition: method[condition].minus(reference[condition]) for condition in method if condition in reference}
+
+
+def _conditions(table: pd.DataFrame) -> Iterator[tuple[Condition, Outcomes]]:
+    for (split, shots), rows in table.groupby(["split", "shots"], dropna=False, observed=True, sort=False):
+        columns = [name for name in COLUMNS if rows[name].notna().all()]
+        items = rows[columns].to_numpy(np.int64)
+        value, user = rows["value"].to_numpy(np.float64), rows["user"].to_numpy(np.int64)
+        yield (str(split), None if pd.isna(shots) else int(shots)), Outcomes(value, user, items, rows["kind"].iloc[0])
+
+
+def _frame(split: str, shots: int | None, found: Outcomes) -> pd.DataFrame:
+    count = len(found.value)
+    other = found.items[:, 1] if found.items.shape[1] > 1 else [None] * count
+    columns = {
+        "split": split,
+        "shots": pd.array([shots] * count, dtype="Int64"),
+        "user": found.user.astype(np.int32),
+        "item": pd.array(found.items[:, 0], dtype="Int32"),
+        "other_item": pd.array(other, dtype="Int32"),
+        "kind": found.kind,
+        "value": found.value.astype(np.float32),
+    }
+    return pd.DataFrame(columns)
+
+
+def _size(group: Outcomes) -> int:
+    return len(group.value)
+
+
+def _user_means(group: Outcomes) -> np.ndarray:
+    """(U',) means of the users who have pairs."""
+    _, user = np.unique(group.user, return_inverse=True)
+    return np.bincount(user, group.value) / np.bincount(user)
+
+
+def _joined(groups: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residuals (N,) whose sums over clusters vary as the figure does, users (N,), and items (N, M) of all groups."""
+    residuals, users, first = [], [], 0
+    for group in groups:
+        names, user = np.unique(group.user, return_inverse=True)
+        weight = 1 / np.bincount(user)[user] / max(len(names), 1) / len(groups)  # a user's pairs are shares of one
+        mean = _user_means(group).mean() if len(names) else 0.0
+        residuals.append(weight * (group.value - mean))
+        users.append(user + first)  # groups of different people
+        first += len(names)
+    return np.concatenate(residuals), np.concatenate(users), np.concatenate([group.items for group in groups])
+
+
+def _clustered(residual: np.ndarray, *keys: np.ndarray) -> float:
+    """Sum over clusters of the square of their residuals' sum; rows of a cluster agree in all ``keys`` (N,)."""
+    cluster = np.zeros(len(residual), dtype=np.int64)
+    for key in keys:
+        names, number = np.unique(key, return_inverse=True)
+        cluster = np.unique(cluster * len(names) + number, return_inverse=True)[1]
+    return float(np.square(np.bincount(cluster, residual)).sum())
+
+
+def _sharing(residual: np.ndarray, items: np.ndarray, *keys: np.ndarray) -> float:
+    """Sum of e_i e_j over pairs i, j that share at least one item, and all ``keys`` (N,)."""
+    if items.shape[1] == 1:
+        return _clustered(residual, items[:, 0], *keys)
+    either = [np.concatenate([key, key]) for key in keys]
+    by_item = _clustered(np.concatenate([residual, residual]), items.T.ravel(), *either)
+    return by_item - _clustered(residual, *items.T, *keys)  # those that share both were counted twice
+
+
+def _correction(items: int, memberships: int) -> float:
+    """What few items take from the variance of effects that add up, given back: their mean was estimated too."""
+    if memberships == 1:
+        return items / (items - 1)
+    return items * (items - 1) / ((items - 2) * (items - 3))
