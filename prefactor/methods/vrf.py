@@ -58,6 +58,9 @@ class VRFParameters:
                           None is the published model, whose bases are phi's outputs
     common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
     calibrated            ours: the scale of rewards is a function of a user's number of pairs, set on held-out users
+    start                 where there are loadings phi starts from the singular vectors of the preference matrix:
+                          ``detected``, those that stand out of chance, so that phi's outputs are an upper bound;
+                          ``svd``, as many as phi has outputs; ``random`` starts as published
     first_ridge           precision of the free user weights' prior in the first step, where there are loadings
     """
 
@@ -82,6 +85,7 @@ class VRFParameters:
     loadings: LoadingParameters | None = None
     common: bool = False
     calibrated: bool = False
+    start: Literal["detected", "svd", "random"] = "detected"
     first_ridge: float = 1.0
 
     def __post_init__(self) -> None:
@@ -224,8 +228,8 @@ class VRF(FactorisedReward):
         settings = PReFParameters(
             basis=self.settings.basis,
             shrinkage=self.settings.first_ridge,
-            svd_start=True,
-            detected=True,
+            svd_start=self.settings.start != "random",
+            detected=self.settings.start == "detected",
             common=self.settings.common,
         )
         return PReF(settings, self.shape, generator)
