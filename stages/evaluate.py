@@ -43,7 +43,8 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
     kind, identity = read_kind(layout.prepared(cell.dataset)), _identity(cell, training["run"])
     candidates = _candidates(cell, states, cohorts)
     judged = judge(models, cohorts, parameters.shots, candidates, kind, parameters.doubts, parameters.recovery)
-    drawn = judge_draws(models, cohorts["unseen"], parameters.draw_shots, parameters.draws, kind)
+    first, draws = dict([*models.items()][: parameters.draw_seeds]), parameters.draws_of(cell.method)
+    drawn = judge_draws(first, cohorts["unseen"], parameters.draw_shots, draws, kind)
     rows = [result_rows(judged, identity), *([draw_rows(drawn, identity)] if drawn else [])]
     with atomic_folder(cell.evaluation) as scratch:
         write_results(in_schema(pd.concat(rows, ignore_index=True)), scratch / "results.parquet")

@@ -48,28 +48,41 @@ class RunParameters:
 class EvaluationParameters:
     """What is asked of a trained method.
 
-    shots       sizes |C| of the unseen users' few-shot curve
-    draws       how often the few pairs of unseen users are drawn anew, at each of ``draw_shots``; 0 for not at all: it
-                takes as many adaptations of all users and seeds
-    draw_shots  sizes |C| of the draws
-    doubts      those of ``shots`` at which users' uncertainties are asked for, beside all reference pairs; none if it
-                is empty. BT and methods with some of their own have all candidates, others one that is free
-    recovery    those of ``shots`` at which rewards are held against true utilities, beside all known pairs
+    shots         sizes |C| of the unseen users' few-shot curve
+    draws         how often the few pairs of unseen users are drawn anew, at each of ``draw_shots``; 0 for not at all:
+                  it takes as many adaptations of all users and seeds
+    draw_shots    sizes |C| of the draws
+    draw_seeds    how many training seeds, the first ones, are drawn for; None for all
+    draw_methods  the methods that are drawn for; empty for all
+    doubts        those of ``shots`` at which users' uncertainties are asked for, beside all reference pairs; none if
+                  it is empty. BT and methods with some of their own have all candidates, others one that is free
+    recovery      those of ``shots`` at which rewards are held against true utilities, beside all known pairs
     """
 
     shots: tuple[int, ...] = (1, 3, 5, 7, 9, 20, 45)
     draws: int = 0
     draw_shots: tuple[int, ...] = (1, 3, 9)
+    draw_seeds: int | None = None
+    draw_methods: tuple[str, ...] = ()
     doubts: tuple[int, ...] = (1, 9, 45)
     recovery: tuple[int, ...] = (1, 9, 45)
 
     def __post_init__(self) -> None:
         if self.draws < 0 or self.draws == 1:
             raise ValueError(f"draws must be 0 for none, or at least 2 for a spread, got {self.draws}")
+        if self.draw_seeds is not None and self.draw_seeds < 1:
+            raise ValueError(f"draw_seeds must be at least 1, or null for all, got {self.draw_seeds}")
+        for method in self.draw_methods:
+            if method not in METHODS:
+                raise ValueError(f"draw_methods: unknown method {method!r}{nearest(method, METHODS, 'methods')}")
         for name in ("doubts", "recovery"):
             others = sorted(set(getattr(self, name)) - set(self.shots))
             if others:
                 raise ValueError(f"{name} are some of shots {list(self.shots)}, got {others}: add them to shots")
+
+    def draws_of(self, method: str) -> int:
+        """How often the few pairs are drawn for a method."""
+        return self.draws if method in self.draw_methods or not self.draw_methods else 0
 
 
 def method_parameters(cell: Cell) -> MethodParameters:

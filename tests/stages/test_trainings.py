@@ -67,3 +67,13 @@ def test_an_unknown_method_is_named_with_the_nearest(project: Path) -> None:
 def test_sizes_asked_for_are_some_of_the_curves(name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} are some of shots \[1, 3\], got \[9\]"):
         EvaluationParameters(**{"shots": (1, 3), "doubts": (), "recovery": (), name: (3, 9)})  # type: ignore[arg-type]
+
+
+def test_draws_are_for_the_methods_that_are_named() -> None:
+    assert EvaluationParameters(draws=5).draws_of("bt") == 5
+    some = EvaluationParameters(draws=5, draw_methods=("vrf",))
+    assert (some.draws_of("vrf"), some.draws_of("bt")) == (5, 0)
+    with pytest.raises(ValueError, match="unknown method 'vfr'"):
+        EvaluationParameters(draw_methods=("vfr",))
+    with pytest.raises(ValueError, match="draw_seeds must be at least 1"):
+        EvaluationParameters(draw_seeds=0)
