@@ -82,7 +82,7 @@ def test_the_space_holds_all_bases_and_the_first_users_of_each_split() -> None:
 
 
 def test_without_an_encoder_there_is_no_space() -> None:
-    model = make_vrf(loadings={"bases": 6, "matched": False, "evidence": True})
+    model = make_vrf(loadings={"bases": 6, "matched": False})
     table, explained = space(model, {"seen": model.adapt(make_pairs(3, 4))})
     assert table.empty and explained == ()
 
