@@ -127,11 +127,11 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
 
 
 def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
-    """What a method keeps of the population, and the scale of its rewards by held-out users."""
-    model.finish(known)
+    """The scale of rewards by held-out users, and what a method keeps of the population."""
     most = int(held_out.known().pairs_per_user().max())
     shots = sorted({min(size, most) for size in CALIBRATION_SHOTS} | {most})
     model.calibrate([held_out.known(size) for size in shots], held_out.to_predict("validation"))
+    model.finish(known)  # last: calibrating may choose how users' weights are made
 
 
 def _row(seed: int, step: int, loss: float) -> Row:

@@ -97,7 +97,7 @@ def _rows(found: Condition, thirds: bool, against: str) -> list[dict[str, object
             "resampled": USERS,
             "n_users": int((~np.isnan(values)).sum()),
             "n_pairs": int(found.pairs[~np.isnan(values)].sum()),
-            **({"setting": setting} if metric.endswith(BT) else {}),
+            **({"setting": setting} if metric == metric_of(BT) or metric.endswith(f"_minus_{BT}") else {}),
         }
         for ((metric, seed), values), interval in zip(columns.items(), intervals, strict=True)
     ]

@@ -56,7 +56,7 @@ GENERAL = (  # what can be computed of any method
     FITTED,
     BY_CONFIDENCE,
 )
-FLIP_PRIOR = (1.0, 19.0)  # Beta: one slip in twenty choices, worth twenty pairs
+FLIP_PRIOR = (1.0, 19.0)  # slips and meant choices seen before any pair: one slip in twenty
 FLIP_STEPS = 10
 
 Doubts = dict[str, Tensor]
@@ -164,7 +164,7 @@ def held_out_probability(model: RewardModel, known: PairBatch) -> Tensor:
 
 
 def flip_rate(chance: Tensor, known: PairBatch) -> Tensor:
-    """(U,) rate of reversed labels: EM for a mixture of p and 1 - p under a Beta prior; NaN without pairs.
+    """(U,) rate of reversed labels: EM for a mixture of p and 1 - p, with prior counts; NaN without pairs.
 
     A label of probability p (N,) is as likely to be a slip as e (1 - p) is to (1 - e) p.
     """

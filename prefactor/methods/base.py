@@ -115,7 +115,7 @@ class RewardModel(nn.Module, ABC):
         """Set a start that the training pairs of all seen users suggest: once, before the first step, without noise."""
 
     def finish(self, reference: PairBatch) -> None:
-        """Keep population-level quantities of the seen users, after training."""
+        """Keep population-level quantities of the seen users, after training and calibrating."""
 
     def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
         """Set the scale of rewards on held-out users, after training: what is known of them, in sets of several

@@ -1,5 +1,7 @@
 """Calibration: the scale of rewards as a function of how much is known of a user, set on held-out users."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,7 +46,10 @@ class Calibration(nn.Module):
 
     @torch.enable_grad()
     def fit(self, margin: Margin, count: Tensor) -> float:
-        """Least log loss over margins (N,) at the scale of 1, of users with ``count`` (N,) pairs; it, in nats."""
+        """Least log loss over margins (N,) at the scale of 1, of users with ``count`` (N,) pairs.
+
+        Returns it in nats, the small pull included; infinite where no scale was found.
+        """
         constants = torch.zeros(4, dtype=torch.float64, requires_grad=True)
         mean, variance, known = margin.mean.double(), margin.variance.double(), torch.log1p(count.double())
         optimiser = torch.optim.LBFGS([constants], max_iter=STEPS, line_search_fn="strong_wolfe")
@@ -62,7 +67,8 @@ class Calibration(nn.Module):
             return found
 
         optimiser.step(closure)
-        if constants.isfinite().all():
-            self.constants.copy_(constants.detach())
-            self.range.copy_(torch.stack([count.min(), count.max()]))
+        if not constants.isfinite().all():
+            return math.inf
+        self.constants.copy_(constants.detach())
+        self.range.copy_(torch.stack([count.min(), count.max()]))
         return float(loss().detach())

@@ -98,7 +98,8 @@ def _one_k_means(points: Tensor, components: int, generator: torch.Generator) ->
     centre = points[torch.randint(len(points), (1,), generator=generator)]
     for _ in range(components - 1):
         nearest = torch.cdist(points, centre).square().amin(-1) + 1e-9
-        centre = torch.cat([centre, points[torch.multinomial(nearest, 1, generator=generator)]])
+        drawn = torch.multinomial(nearest.cpu(), 1, generator=generator)  # generators live on the CPU
+        centre = torch.cat([centre, points[drawn.to(points.device)]])
     for _ in range(K_MEANS_STEPS):
         label = torch.cdist(points, centre).argmin(-1)
         count = torch.bincount(label, minlength=components).unsqueeze(-1)

@@ -68,15 +68,18 @@ class PReF(FactorisedReward):
             return
         known = known.compact()
         directions = leading_directions(known, self.personal, self.settings.common, generator)  # (T,K) or (T,K+1)
+        rank = self.personal
         if self.settings.detected:
-            rank = detected_rank(known, self.personal, generator)
+            # The common taste is a direction of its own where it is not a reward of its own.
+            rank = min(detected_rank(known, rank, generator) + (not self.settings.common), rank)
             directions[:, rank : self.personal] = 0
         project_onto_states(self.phi, self.scaled(known.responses), directions)
         with torch.no_grad():
+            self.phi.last.weight[rank : self.personal] = 0  # a network only comes near to it
+            self.phi.last.bias[rank : self.personal] = 0
             # Added to the small random start, or a direction that the matrix lacks would have no gradient, nor lambda.
             self.user_weight[known.users] += self.fit(self.observe(known)).mean
-            if self.settings.detected:
-                self.user_weight[:, rank:] = 0  # neither phi nor lambda: no gradient, now and later
+            self.user_weight[:, rank:] = 0  # neither phi nor lambda: no gradient, now and later
 
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """Negative log posterior of phi and lambda in nats per pair, reference pairs included.

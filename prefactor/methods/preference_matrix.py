@@ -7,7 +7,9 @@ products with thin matrices are sums over entries.
 
 How many of its directions tell tastes from chance is found by parallel analysis with random signs (Hong, Sheng and
 Dobriban 2020): a matrix with the same entries in size, but each of random sign, has no directions, so singular values
-no larger than its largest are noise.
+no larger than its largest are noise. Signs are drawn in two ways, and both must be passed: by pair, which keeps that a
+choice puts +1 on one text and -1 on another; and by entry, which keeps that choices made from one user's ratings of
+texts hang together.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,8 @@ from prefactor.segments import segment_mean, segment_sum
 
 OVERSAMPLED = 8  # directions beyond those wanted, for accuracy (Halko, Martinsson and Tropp 2011, section 4.2)
 ITERATIONS = 12
-FLIPS = 5  # matrices of random signs; their largest singular values lie within a few percent of each other
+FLIPS = 5  # matrices of random signs, of either kind; their largest singular values lie within a few percent
+CLEAR = 1.02  # times the largest of them
 RIDGE = 0.1  # penalty on the projection's weights, relative to the states' variance of 1
 REGRESSION_STEPS = 200
 REGRESSION_RATE = 0.01
@@ -104,8 +107,19 @@ def detected_rank(known: PairBatch, most: int, generator: torch.Generator) -> in
     if not matrix.shared():
         return most
     personal = matrix.personal()
-    chance = max(float(_spectrum(personal.flipped(generator), most, generator)[0]) for _ in range(FLIPS))
-    return int((_spectrum(personal, most, generator)[:most] > chance).sum())
+    chance = [
+        float(_spectrum(noise, most, generator)[0])
+        for _ in range(FLIPS)
+        for noise in (personal.flipped(generator), PreferenceMatrix.of(_turned(known, generator)).personal())
+    ]
+    return int((_spectrum(personal, most, generator)[:most] > CLEAR * max(chance)).sum())
+
+
+def _turned(known: PairBatch, generator: torch.Generator) -> PairBatch:
+    """The same pairs with labels that say nothing."""
+    turn = (torch.rand(len(known), generator=generator) < 0.5).to(known.chosen.device)
+    chosen, rejected = known.chosen, known.rejected
+    return replace(known, chosen=torch.where(turn, rejected, chosen), rejected=torch.where(turn, chosen, rejected))
 
 
 def _spectrum(matrix: PreferenceMatrix, values: int, generator: torch.Generator) -> Tensor:

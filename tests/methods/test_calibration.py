@@ -32,9 +32,8 @@ def test_a_variance_that_is_too_large_is_narrowed() -> None:
     calibration = Calibration()
     calibration.fit(Margin(torch.where(won, logit, -logit), 4 * variance), torch.full((len(logit),), 5.0))
     count = torch.tensor([5.0])
-    torch.testing.assert_close(
-        calibration.widening(count) * calibration.scale(count) ** 0, torch.tensor([0.25]), atol=0.05, rtol=0
-    )
+    torch.testing.assert_close(calibration.widening(count), torch.tensor([0.25]), atol=0.05, rtol=0)
+    torch.testing.assert_close(calibration.scale(count), torch.tensor([1.0]), atol=0.05, rtol=0)
 
 
 def test_no_scale_is_foretold_beyond_the_numbers_of_pairs_it_was_set_on() -> None:

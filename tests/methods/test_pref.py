@@ -205,17 +205,19 @@ def test_wrong_parameters_are_named() -> None:
         build(PReFParameters, {"shrinkage": 0.0}, "test")
 
 
-def test_directions_beyond_the_detected_rank_stay_at_zero() -> None:
+@pytest.mark.parametrize("form", ["linear", "mlp"])
+@pytest.mark.parametrize("common", [False, True])
+def test_directions_beyond_the_detected_rank_stay_at_zero(form: str, common: bool) -> None:
     """The start, and training after it: no step wakes a direction that chance explains."""
     cohorts = make_cohorts()
     known = cohorts["seen"].known()
-    settings = PReFParameters(BasisParameters("linear", 12), detected=True, common=True)
+    settings = PReFParameters(BasisParameters(form, 12), detected=True, common=common)
     model = PReF(settings, Shape(WIDTH, known.n_users), torch.Generator().manual_seed(0))
     model.standardise(known.compact().responses)
     training = TrainingParameters(epochs=2, episodes=EpisodeParameters(users_per_step=4))
     train(model, cohorts["seen"], cohorts["validation"], training, 0, "test")
     live = model.phi.last.weight[:12].abs().amax(-1) > 0
     rank = int(live.sum())
-    assert rank < 12
+    assert 0 < rank + common < 12
     assert live[:rank].all()
     assert (model.user_weight[:, rank:] == 0).all()

@@ -102,6 +102,27 @@ def test_the_rank_of_tastes_is_found(rank: int) -> None:
     assert detected_rank(planted(rank), 12, torch.Generator().manual_seed(0)) == rank
 
 
+@pytest.mark.parametrize("candidates", [2, 8])
+def test_labels_by_chance_have_no_rank(candidates: int) -> None:
+    """Pairs of candidates of one prompt: both entries of a choice come from one label."""
+    generator = torch.Generator().manual_seed(6)
+    users, pairs, prompts = 300, 40, 60
+    known = make_pairs(users, pairs, seen=True)
+    prompt = torch.randint(prompts, (users * pairs,), generator=generator)
+    first = torch.randint(candidates, prompt.shape, generator=generator)
+    second = (first + torch.randint(1, candidates, prompt.shape, generator=generator)) % candidates
+    turn = torch.rand(len(prompt), generator=generator) < 0.5
+    one, other = prompt * candidates + first, prompt * candidates + second
+    rows = torch.zeros(prompts * candidates, dtype=torch.long)
+    noise = replace(
+        known,
+        responses=known.responses[rows],
+        chosen=torch.where(turn, one, other),
+        rejected=torch.where(turn, other, one),
+    )
+    assert detected_rank(noise, 10, torch.Generator().manual_seed(0)) == 0
+
+
 def test_texts_of_one_user_each_tell_no_rank() -> None:
     known = make_pairs(6, 4, seen=True)
     texts = torch.arange(2 * len(known))
