@@ -26,7 +26,9 @@ def leave(cell: Cell) -> Cell:
     single = Outcomes(right, user, np.tile(np.arange(PAIRS), USERS)[:, None], "prompts")
     outcomes_table({("unseen", None): single}).to_parquet(cell.evaluation / "outcomes.parquet")
     identity = {"dataset": "d", "protocol": "p", "backbone": "b", "method": cell.method, "variant": cell.variant}
-    write_results(in_schema(pd.DataFrame([{**identity, "run": "r"}])), cell.evaluation / "results.parquet")
+    write_results(
+        in_schema(pd.DataFrame([{**identity, "setting": "", "run": "r"}])), cell.evaluation / "results.parquet"
+    )
     return cell
 
 
