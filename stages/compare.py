@@ -18,7 +18,7 @@ from stages.running import run
 from stages.trainings import RunParameters, run_parameters
 
 ROOT = Path()
-REFERENCES = ("bt", "vrf")  # what paired differences are taken from
+REFERENCES = ("bt", "vrf")  # what paired differences of other methods are taken from
 
 
 def compare() -> None:
@@ -34,7 +34,7 @@ def compare() -> None:
 
 
 def joined(parameters: RunParameters) -> pd.DataFrame:
-    """Every cell's results, its paired differences from BT and VRF, what its doubts know, and the ceilings."""
+    """Every cell's results, its paired differences, what its doubts know, and the ceilings."""
     frames = []
     for dataset, backbone in product(parameters.datasets, parameters.backbones):
         frames.append(read_results(layout.ceiling(dataset, backbone) / "results.parquet"))
@@ -57,19 +57,22 @@ def _commit() -> tuple[str, bool]:
 
 
 def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
-    """Differences from one BT, of every other method's cells, and from one VRF, of every other cell."""
+    """Differences from one BT and one VRF, of every other cell, and of every variant from its method's default."""
     figures = {cell: pd.read_parquet(cell.evaluation / "users.parquet") for cell in cells}
     rows = []
-    for name in REFERENCES:
-        reference = _reference(cells, name)
-        if reference is None:
-            continue
-        single = _outcomes(reference)
-        for cell in cells:
-            if cell != reference and not (name == "bt" and cell.method == "bt"):
-                tables, pairs = (figures[cell], figures[reference]), differences(_outcomes(cell), single)
-                rows.append(paired_differences(*tables, _identity(cell), name, reference.variant, pairs))
+    for reference in _references(cells):
+        others = [cell for cell in cells if cell != reference and reference.method in (*REFERENCES, cell.method)]
+        single = _outcomes(reference) if others else {}
+        for cell in others:
+            tables, pairs = (figures[cell], figures[reference]), differences(_outcomes(cell), single)
+            rows.append(paired_differences(*tables, _identity(cell), reference.method, reference.variant, pairs))
     return rows
+
+
+def _references(cells: list[Cell]) -> list[Cell]:
+    """The cell of each method that differences are taken from."""
+    methods = dict.fromkeys(cell.method for cell in cells)
+    return [cell for method in methods if (cell := _reference(cells, method)) is not None]
 
 
 def _outcomes(cell: Cell) -> dict[Condition, Outcomes]:

@@ -1,6 +1,7 @@
 """Stage portrait: what the default VRF has learnt of its users, on one dataset's states by one backbone."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,30 +12,46 @@ from prefactor import layout
 from prefactor.atomic import atomic_folder, write_json
 from prefactor.backbones import States
 from prefactor.cohorts import load_cohorts
-from prefactor.evaluation.labels import TextRows, read_scores, scorer_labels, word_labels
+from prefactor.evaluation.judge import Judge, JudgeParameters
+from prefactor.evaluation.labels import TextRows, judged_labels, read_scores, scorer_labels, word_labels
 from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, people, space
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.base import UserState
 from prefactor.methods.storage import load_model
 from prefactor.methods.vrf import VRF
-from prefactor.preferences import Responses
+from prefactor.parameters import build, load_parameters, section
+from prefactor.preferences import PairBatch, Responses
 from stages.running import run
 from stages.trainings import RunParameters, cell_cohorts, cell_states, run_parameters
 
 METHOD, VARIANT = "vrf", "default"
 
 
+@dataclass(frozen=True)
+class PortraitParameters:
+    """Section ``portrait``: the judge model that labels bases; None for none, and no use of the network."""
+
+    judge: JudgeParameters | None = None
+
+
 @torch.no_grad()
 def portrait(dataset: str, backbone: str) -> None:
     """Write coverage, space and labels as tables, and portraits.json; an empty folder for a run without the model."""
     parameters = run_parameters()
+    judge = portrait_judge()
     cell = Cell(dataset, backbone, METHOD, VARIANT)
     with atomic_folder(layout.portrait(dataset, backbone)) as scratch:
         if METHOD in parameters.methods and VARIANT in parameters.variants:
-            _draw(cell, parameters, scratch)
+            _draw(cell, parameters, judge, scratch)
 
 
-def _draw(cell: Cell, parameters: RunParameters, folder: Path) -> None:
+def portrait_judge() -> Judge | None:
+    """The judge that section ``portrait`` names. InputError if its key is missing."""
+    parameters = build(PortraitParameters, section(load_parameters(), "portrait"), "portrait")
+    return None if parameters.judge is None else Judge(parameters.judge)
+
+
+def _draw(cell: Cell, parameters: RunParameters, judge: Judge | None, folder: Path) -> None:
     seed = parameters.seeds[0]
     model = load_model(seed_folder(cell.model, seed))
     assert isinstance(model, VRF)
@@ -47,25 +64,36 @@ def _draw(cell: Cell, parameters: RunParameters, folder: Path) -> None:
     tables = {
         "coverage": coverage({**{(split, None): state for split, state in users.items()}, ("unseen", FEW_SHOTS): few}),
         "space": plane,
-        "labels": _labels(cell, model, states, users["seen"]),
+        "labels": _labels(cell, model, states, users["seen"], judge),
     }
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
     about = {"seed": seed, "run": training["run"], "explained": explained, "people": people(model, cohorts["unseen"])}
-    write_json(folder / "portraits.json", about)
+    named = {"judge": judge.parameters.model} if judge else {}
+    write_json(folder / "portraits.json", about | named)
 
 
-def _labels(cell: Cell, model: VRF, states: States, seen: UserState) -> pd.DataFrame:
-    """By scorers where there are any, else by words."""
-    prepared = layout.prepared(cell.dataset)
-    scores = read_scores(prepared)
-    if scores is None:
-        texts = pq.read_table(prepared / "texts.parquet", columns=["text_id", "response"]).to_pandas()
-        cohorts = load_cohorts(layout.split(cell.dataset), {"text": TextRows(pd.Index(texts["text_id"]))})
-        return word_labels(seen["weight"], cohorts["seen"].known(), texts["response"])
-    known = torch.from_numpy(states.gather(scores["text_id"].tolist()))
-    responses = Responses({"states": known}, torch.arange(len(known)))
-    return scorer_labels(basis_rewards(model, responses), scores)
+def _labels(cell: Cell, model: VRF, states: States, seen: UserState, judge: Judge | None) -> pd.DataFrame:
+    """By scorers where there are any, else by words; and by the judge where there is one."""
+    scores = read_scores(layout.prepared(cell.dataset))
+    found = []
+    if scores is not None:
+        known = torch.from_numpy(states.gather(scores["text_id"].tolist()))
+        responses = Responses({"states": known}, torch.arange(len(known)))
+        found.append(scorer_labels(basis_rewards(model, responses), scores))
+    if scores is None or judge is not None:
+        texts, pairs = _texts(cell)
+        found += [word_labels(seen["weight"], pairs, texts["response"])] if scores is None else []
+        found += [judged_labels(seen["weight"], pairs, texts, judge.ask)] if judge is not None else []
+    return pd.concat(found, ignore_index=True)
+
+
+def _texts(cell: Cell) -> tuple[pd.DataFrame, PairBatch]:
+    """The prepared texts, and what is known of seen users with a view that is their rows."""
+    columns = ["text_id", "prompt", "response"]
+    texts = pq.read_table(layout.prepared(cell.dataset) / "texts.parquet", columns=columns).to_pandas()
+    cohorts = load_cohorts(layout.split(cell.dataset), {"text": TextRows(pd.Index(texts["text_id"]))})
+    return texts, cohorts["seen"].known()
 
 
 if __name__ == "__main__":

@@ -112,13 +112,33 @@ def few_shot(curves: Sequence[Curve], ceilings: Sequence[Mark], name: str, descr
         _shot_axis(axes, shots)
         _percent_axis(axes)
         for curve in curves:
-            _curve(axes, curve, shots)
+            _curve(axes, curve, [_position(shot, shots) for shot in curve.shots])
         near = _within_reach(axes, ceilings)
         for ceiling in near:
             axes.axhline(ceiling.estimate.value * 100, color=ceiling.colour, linewidth=1, linestyle=ceiling.dashes)
         ends = [(curve.mark, _last(curve)) for curve in curves]
         ends += [(ceiling, ceiling.estimate.value * 100) for ceiling in near]
         end_labels(axes, ends, CURVES - sum(CURVE_MARGINS))
+        return inline(figure, description)
+
+
+def by_value(
+    curves: Sequence[Curve], values: Sequence[str], default: int, axis: str, name: str, description: str
+) -> Markup:
+    """Accuracy against a parameter's ``values``, evenly spaced; a line where ``default`` is, by its place among them.
+
+    The ``shots`` of a curve are places among the values. Intervals are bands.
+    """
+    with drawing(name):
+        figure, axes = blank(WIDTH, CURVES, 34, 126, *CURVE_MARGINS)
+        axes.xaxis.set_major_locator(FixedLocator(range(len(values))))
+        axes.set_xticklabels(values)
+        axes.set_xlabel(axis, color=ink("muted"), labelpad=4)
+        _percent_axis(axes)
+        axes.axvline(default, color=ink("muted"), linewidth=1, linestyle=(0, (1, 2)))
+        for curve in curves:
+            _curve(axes, curve, curve.shots)
+        end_labels(axes, [(curve.mark, _last(curve)) for curve in curves], CURVES - sum(CURVE_MARGINS))
         return inline(figure, description)
 
 
@@ -193,8 +213,8 @@ def _row_text(axes: Axes, row: int, mark: Mark, scale: Scale) -> None:
             axes.text(edge, row + shift, text, size=size, color=colour, va="center", transform=place, clip_on=False)
 
 
-def _curve(axes: Axes, curve: Curve, shots: Sequence[int]) -> None:
-    mark, at = curve.mark, [_position(shot, shots) for shot in curve.shots]
+def _curve(axes: Axes, curve: Curve, at: Sequence[float]) -> None:
+    mark = curve.mark
     estimates = [estimate.widest for estimate in curve.estimates]
     value, low, high = (np.array([getattr(e, end) for e in estimates]) * 100 for end in ("value", "low", "high"))
     axes.fill_between(at, low, high, color=mark.colour, alpha=0.13, linewidth=0)
@@ -243,7 +263,7 @@ def end_labels(axes: Axes, ends: Sequence[tuple[Mark, float]], height: float) ->
     axes.set_ylim(low, high)
     gap = LABEL_HEIGHT * (high - low) / height
     for (mark, _), place in zip(ends, _spread([end for _, end in ends], gap), strict=True):
-        text = _short(f"{mark.name} {mark.detail}", LONGEST_LABEL)
+        text = _short(f"{mark.name} {mark.detail}".rstrip(), LONGEST_LABEL)
         transform = axes.get_yaxis_transform()
         axes.text(1.02, place, text, size=10, color=mark.colour, va="center", transform=transform, clip_on=False)
 

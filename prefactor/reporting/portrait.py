@@ -10,6 +10,7 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from prefactor.errors import InputError
+from prefactor.evaluation.labels import JUDGED
 from prefactor.reading import read_object
 from prefactor.reporting import portrait_figures as figures
 from prefactor.reporting.estimates import MINUS, PERCENT
@@ -52,10 +53,15 @@ class BasisLine:
 
 @dataclass(frozen=True)
 class PortraitView:
-    """All that the page shows of one portrait. ``by``: what labels are made of, scorer or word; empty without any."""
+    """All that the page shows of one portrait.
+
+    ``by``: what labels are made of, scorer or word; empty without any. ``judge``: the model that wrote the short ones;
+    empty where none did.
+    """
 
     seed: str
     by: str
+    judge: str
     coverage: Markup
     groups: tuple[str, ...]
     lines: tuple[BasisLine, ...]
@@ -80,10 +86,12 @@ def view_of_portrait(found: Portrait, anchor: str) -> PortraitView:
     """The figures and the table; ``anchor`` keeps the figures of several sections apart."""
     groups = _groups(found.coverage)
     bases = _bases(found, groups)
+    measured = found.labels[found.labels["kind"] != JUDGED]
     explained = tuple(PERCENT.text(share) for share in found.about["explained"])
     return PortraitView(
         seed=str(found.about["seed"]),
-        by=str(found.labels["kind"].iloc[0]) if len(found.labels) else "",
+        by=str(measured["kind"].iloc[0]) if len(measured) else "",
+        judge=str(found.about.get("judge", "")),
         coverage=_coverage(groups, bases, anchor),
         groups=tuple(groups),
         lines=tuple(_line(number, basis, groups) for number, basis in bases.items()),
@@ -117,10 +125,13 @@ def _bases(found: Portrait, groups: Mapping[str, pd.DataFrame]) -> dict[int, Bas
 
 def _basis(number: int, place: int, labels: pd.DataFrame) -> Basis:
     colour = figures.COLOURED[place] if place < len(figures.COLOURED) else "grey"
-    rows = list(zip(labels["kind"], labels["label"], labels["value"], strict=True))
+    written = labels.loc[labels["kind"] == JUDGED, "label"].tolist()
+    measured = labels[labels["kind"] != JUDGED]
+    rows = list(zip(measured["kind"], measured["label"], measured["value"], strict=True))
     short = ", ".join(f"{_sign(value)}{label}" if kind == "scorer" else label for kind, label, value in rows)
     figures_too = ", ".join(f"{label} {_sign(value)}{abs(value):.2f}" for _, label, value in rows)
-    return Basis(number + 1, colour, short, figures_too)
+    marked = [f"{label} (by the judge)" for label in written]
+    return Basis(number + 1, colour, written[0] if written else short, "; ".join(filter(None, [*marked, figures_too])))
 
 
 def _sign(value: float) -> str:

@@ -18,8 +18,9 @@ SHARED = ["low_items", "high_items", "resampled"]  # which a row need not have
 SPLITS = ("seen", "unseen", "overall")
 ALL_SEEDS = "all"
 ACCURACY = "accuracy"
-DIFFERENCE = "accuracy_minus_bt"
-FROM_VRF = "accuracy_minus_vrf"
+DIFFERENCES = "accuracy_minus_"  # what paired differences begin with: from which method
+DIFFERENCE = f"{DIFFERENCES}bt"
+FROM_VRF = f"{DIFFERENCES}vrf"
 RATED = "true ratings"  # the oracle's variant on rated items
 AGAINST = "against="  # in the setting of a paired difference: the variant it was taken from
 METRIC_NAMES = {
@@ -224,8 +225,8 @@ def accuracy_table(section: Section, styled: Mapping[Contender, Style]) -> Table
 
 def further_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Every other metric of the contenders: what later work adds."""
-    shown = (ACCURACY, DIFFERENCE, FROM_VRF, *CALIBRATION)
-    others = [metric for metric in section.metrics() if metric not in shown and not metric.startswith(OF_DOUBTS)]
+    shown, families = (ACCURACY, *CALIBRATION), (DIFFERENCES, *OF_DOUBTS)
+    others = [metric for metric in section.metrics() if metric not in shown and not metric.startswith(families)]
     return _metrics_table(section, styled, [metric for metric in others if metric != RECOVERY])
 
 
@@ -241,16 +242,30 @@ def recovery_table(section: Section, styled: Mapping[Contender, Style]) -> Table
 
 
 def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
-    """Every other row's paired difference from VRF: seen, unseen, then unseen by number of reference pairs."""
-    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split in ("seen", "unseen")]
-    items = [item for item in section.contenders() if any(key.contender == item for key in keys)]
+    """Every other method's paired difference from VRF; variants of that VRF have theirs among the ablations."""
+    own = "vrf" if section.against_vrf == "default" else ""
+    return differences_table(section, styled, {i: FROM_VRF for i in section.contenders() if i.method != own})
+
+
+def differences_table(
+    section: Section, styled: Mapping[Contender, Style], metrics: Mapping[Contender, str]
+) -> Table | None:
+    """Paired differences, each contender's by its metric: seen, unseen, then unseen by number of reference pairs."""
+    keys = [key for key in section.estimates if metrics.get(key.contender) == key.metric and key.split in SPLITS[:2]]
+    items = [item for item in metrics if any(key.contender == item for key in keys)]
     columns = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
     rows = tuple(
-        Row(item.label, styled.get(item), tuple(cell_of(section.get(item, FROM_VRF, *at), FROM_VRF) for at in columns))
-        for item in items
+        Row(item.label, styled.get(item), tuple(cell_of(section.get(item, name, *at), name) for at in columns))
+        for item, name in metrics.items()
+        if item in items
     )
     headings = tuple(split.capitalize() if shots is None else f"|C| = {shots}" for split, shots in columns)
     return Table(headings, rows) if rows else None
+
+
+def from_own(method: str) -> str:
+    """The metric of a variant's paired difference from its own method's default."""
+    return f"{DIFFERENCES}{method}"
 
 
 def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:

@@ -30,6 +30,7 @@ from prefactor.reporting.panels import (
 )
 from prefactor.reporting.portrait import PortraitView, view_of_portrait
 from prefactor.reporting.probabilities import reliability_panels, selective_panels
+from prefactor.reporting.sensitivity import VariantsView, view_of_variants
 from prefactor.reporting.signal import SignalView, view_of_signal
 from prefactor.reporting.tables import (
     RECOVERY,
@@ -74,6 +75,7 @@ class View:
     curve: Markup | None
     curve_table: Table | None
     draws: DrawsView | None
+    variants: VariantsView | None
     portrait: PortraitView | None
     trainings: tuple[TrainingView, ...]
     sizes: Table | None
@@ -93,7 +95,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
     """Everything the page says about one section."""
     facts = context.datasets.get(section.dataset, DatasetFacts())
     verdicts = tuple(sentence for split in ("unseen", "seen") if (sentence := verdict(section, split)))
-    portrait = facts.portraits.get(section.backbone)
+    portrait, known = facts.portraits.get(section.backbone), trainings_of(section, context.trainings)
     return View(
         section=section,
         title=headline(section, validated(section, context.trainings)),
@@ -117,7 +119,8 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         further=further_table(section, styled),
         curve=few_shot_curve(section, styled),
         curve_table=few_shot_table(section, styled),
-        draws=view_of_draws(section, styled, trainings_of(section, context.trainings)),
+        draws=view_of_draws(section, styled, known),
+        variants=view_of_variants(section, styled, known),
         portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
         trainings=training_views(section, styled, context.trainings),
         sizes=size_table(section, styled, context.trainings),

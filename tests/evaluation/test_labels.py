@@ -5,7 +5,22 @@ import pandas as pd
 import pytest
 import torch
 
-from prefactor.evaluation.labels import LEAST_USERS, SCORERS, TextRows, log_odds, scorer_labels, word_labels
+from prefactor.errors import InputError
+from prefactor.evaluation.labels import (
+    JUDGED_PAIRS,
+    JUDGED_USERS,
+    LEAST_USERS,
+    LONGEST_LABEL,
+    LONGEST_TEXT,
+    SCORERS,
+    TextRows,
+    as_label,
+    judged_labels,
+    log_odds,
+    question,
+    scorer_labels,
+    word_labels,
+)
 from prefactor.preferences import PairBatch, Responses
 
 
@@ -84,3 +99,62 @@ def test_log_odds_grow_with_the_evidence() -> None:
 
 def test_text_rows_follow_the_table() -> None:
     assert TextRows(pd.Index(["a", "b", "c"])).gather(["c", "a"]).tolist() == [[2], [0]]
+
+
+def make_texts() -> tuple[torch.Tensor, PairBatch, pd.DataFrame]:
+    weight, pairs, responses = make_words()
+    return (
+        weight,
+        pairs,
+        pd.DataFrame({"prompt": [f"prompt {n}" for n in range(len(responses))], "response": responses}),
+    )
+
+
+def test_a_judge_reads_pairs_of_nearest_users_with_their_sides() -> None:
+    asked: list[str] = []
+
+    def ask(text: str) -> str:
+        asked.append(text)
+        return f"Number {len(asked)}"
+
+    weight, pairs, texts = make_texts()
+    table = judged_labels(weight, pairs, texts, ask)
+    assert table["label"].tolist() == ["Number 1", "Number 2"] and set(table["kind"]) == {"judge"}
+    assert table["basis"].tolist() == [0, 1] and table["value"].isna().all()
+    for text, liked, other in zip(asked, ("apples", "pears"), ("pears", "apples"), strict=True):
+        sides = [part.split("[not preferred]") for part in text.split("[preferred]")[1:]]
+        assert len(sides) == JUDGED_PAIRS
+        assert all(liked in chosen and other in rejected.split("----")[0] for chosen, rejected in sides)
+        assert len({name for name in "abcdefghijkl" if f"name{name}," in text}) == JUDGED_USERS
+
+
+def test_a_question_is_cut_and_takes_texts_as_they_are() -> None:
+    chosen = pd.DataFrame({"prompt": ["{pairs} {0}"], "response": ["a" * (LONGEST_TEXT + 1)]})
+    text = question(chosen, chosen.assign(response="%s"))
+    assert "{pairs} {0}" in text and "%s" in text and "Below are 1 choices" in text
+    assert "a" * (LONGEST_TEXT - 1) in text and "a" * LONGEST_TEXT not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("Warm & brief", "Warm & brief"),
+        ('\n  **"Warm & brief."**\nBecause they are.', "Warm & brief"),
+        ("<think>Is it\nwarm?</think>\nTerse", "Terse"),
+        ("<think>never ends", ""),
+        ("A\tb\x00\u202e  c\x1b[31m", "A b c [31m"),
+        (" \n ", ""),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),  # escaped where it is shown
+    ],
+)
+def test_an_answer_becomes_one_line_of_plain_characters(answer: str, label: str) -> None:
+    assert as_label(answer) == label
+
+
+def test_a_label_is_short_whatever_the_answer() -> None:
+    assert len(as_label("word " * 100)) <= LONGEST_LABEL
+
+
+def test_an_answer_without_label_names_the_basis_and_the_fix() -> None:
+    with pytest.raises(InputError, match=r"gave basis 1 no label: choose another portrait\.judge\.model"):
+        judged_labels(*make_texts(), lambda _: "...")

@@ -127,6 +127,28 @@ def test_the_page_shows_a_portrait_only_where_the_stage_left_one(
     assert len(ids) == len(set(ids))
 
 
+def test_a_judges_labels_are_marked_escaped_and_stand_beside_what_was_measured(
+    make_run: Callable[[Path], None], results: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    found = make_portrait()
+    written = pd.DataFrame(
+        {"basis": range(BASES), "rank": 0, "kind": "judge", "label": "<b>kind & brief", "value": np.nan}
+    )
+    labels = pd.concat([found.labels, written], ignore_index=True)
+    judged = Portrait(found.coverage, found.space, labels, {**found.about, "judge": "<i>small"})
+    view = view_of_portrait(judged, "a")
+    assert (view.by, view.judge) == ("scorer", "<i>small") and view_of_portrait(found, "a").judge == ""
+    assert view.lines[0].basis.short == "<b>kind & brief"
+    assert view.lines[0].basis.label == "<b>kind & brief (by the judge); warm +0.61, terse −0.42"
+    make_run(tmp_path)
+    leave(judged, tmp_path / layout.portrait("stylebench", "minilm"))
+    out = tmp_path / "reports" / "index.html"
+    write_report(tmp_path, out, results(), collect(tmp_path))
+    page = out.read_text()
+    assert "<b>kind" not in page and "<i>small" not in page
+    assert "&lt;b&gt;kind &amp; brief (by the judge); warm" in page and "a judge model, &lt;i&gt;small, that" in page
+
+
 def test_a_broken_table_is_named(tmp_path: Path) -> None:
     folder = leave(make_portrait(), tmp_path / "one")
     (folder / "space.parquet").write_text("not a table")

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.stages.conftest import Project, make_project, tiny_parameters
+from tests.stub_judge import stub_judge
 
 
 def test_every_promised_file_is_there(whole: Project) -> None:
@@ -28,6 +30,30 @@ def test_the_portrait_names_every_basis_by_its_scorers(whole: Project) -> None:
     assert set(labels["basis"]) == set(used["basis"]) == set(range(4)) and set(labels["kind"]) == {"scorer"}
     assert len(json.loads((folder / "portraits.json").read_text())["people"]) == 4
     assert "Inside VRF" in (whole.folder / "reports" / "index.html").read_text()
+
+
+def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Project, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
+    project = Project(tmp_path / "copy")
+    with stub_judge() as stub:
+        judge = {"url": stub.url, "model": "small", "key_variable": "PREFACTOR_TEST_KEY"}
+        project.set_parameters(project.parameters() | {"portrait": {"judge": judge}})
+        refused = project.run("stages.portrait", "stylebench", "minilm", check=False)
+        assert refused.returncode == 1 and "PREFACTOR_TEST_KEY, which is not set" in refused.stderr and not stub.asked
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PREFACTOR_TEST_KEY", "sk-very-secret")
+            done = project.run("stages.portrait", "stylebench", "minilm")
+        assert len(stub.asked) == 4 and all(
+            asked[1]["Authorization"] == "Bearer sk-very-secret" for asked in stub.asked
+        )
+    folder = project.folder / "reports" / "portrait" / "stylebench" / "minilm"
+    labels = pd.read_parquet(folder / "labels.parquet")
+    assert set(labels["kind"]) == {"scorer", "judge"}
+    assert set(labels[labels["kind"] == "judge"]["label"]) == {"Warm & brief"}
+    assert json.loads((folder / "portraits.json").read_text())["judge"] == "small"
+    files = [path for path in project.folder.rglob("*") if path.is_file()]
+    assert not any(b"sk-very-secret" in path.read_bytes() for path in files)
+    assert "sk-very-secret" not in done.stdout + done.stderr
 
 
 def test_results_have_every_method_split_and_shot(whole: Project) -> None:

@@ -1,0 +1,139 @@
+"""Sweeps of one number and paired differences of variants: every figure of the rows, nothing without them."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from prefactor.reporting import collect, write_report
+from prefactor.reporting.estimates import MINUS, TO
+from prefactor.reporting.sensitivity import Sweep, sweeps, view_of_variants
+from prefactor.reporting.tables import Contender, differences_from_vrf, sections, styles
+from prefactor.reporting.variants import ARROW, Change
+from prefactor.trainings import Training
+
+BASIS = {"form": "linear", "bases": 8}
+BETA = {"none": 0.0, "strong": 0.1}
+WEAKER = 0.02  # by how much `strong` is worse
+
+
+def of_vrf(variant: str) -> Contender:
+    return Contender("vrf", variant)
+
+
+def leave(root: Path, variant: str, model: dict) -> Training:
+    training = Training("stylebench", "minilm", "vrf", variant, root)
+    training.folder.mkdir(parents=True, exist_ok=True)
+    summary = {"seeds": {"0": {"best_step": 240, "validation_accuracy": 0.7, "trainable_parameters": 1}}, "run": "r"}
+    (training.folder / "training.json").write_text(json.dumps({**summary, "parameters": {"model": model}}))
+    (training.folder / "history.csv").write_text("seed,step,loss\n0,1,0.5\n")
+    return training
+
+
+def with_variants(rows: pd.DataFrame) -> pd.DataFrame:
+    """Also `none`, as good as `default`; `strong`, worse; and `plain`, which changes no number."""
+    default = rows[(rows.method == "vrf") & (rows.variant == "default")]
+    frames = [rows, *(default.assign(variant=name) for name in ("none", "plain"))]
+    frames.append(default.assign(variant="strong", value=default.value - WEAKER))
+    single = {"metric": "accuracy_minus_vrf", "setting": "against=default", "split": "unseen", "seed": "all"}
+    one = default[(default.metric == "accuracy") & (default.split == "unseen") & (default.seed == "all")]
+    ends = {"value": -WEAKER, "ci_low": -0.03, "ci_high": -0.01, "low_items": -0.04, "high_items": 0.005}
+    shared = {"resampled": "users; users and prompts"}
+    frames.append(one.assign(**single, **ends, **shared, variant="strong"))
+    return pd.concat(frames, ignore_index=True)
+
+
+def leave_variants(root: Path) -> dict[Contender, Training]:
+    models: dict[str, dict] = {name: {"basis": BASIS, "regularisation": beta} for name, beta in BETA.items()}
+    models["default"] = {"basis": BASIS}  # the method's own beta
+    models["plain"] = {"basis": BASIS, "attenuated": False}
+    return {of_vrf(name): leave(root, name, model) for name, model in models.items()}
+
+
+def test_a_sweep_has_every_value_in_order_and_the_defaults_own() -> None:
+    changed = {of_vrf(f"k{bases}"): (Change("model.loadings.bases", 12, bases),) for bases in (20, 4)}
+    changed[of_vrf("other")] = (Change("model.common", True, False),)
+    changed[of_vrf("both")] = (Change("a", 1, 2), Change("b", 1, 2))
+    contenders = {4: of_vrf("k4"), 12: of_vrf("default"), 20: of_vrf("k20")}
+    (found,) = sweeps(changed)
+    assert found == Sweep("vrf", "model.loadings.bases", contenders, 12)
+    assert list(found.contenders) == [4, 12, 20] and found.title == "VRF: model.loadings.bases"
+
+
+def test_methods_and_numbers_are_kept_apart_and_a_value_is_drawn_once() -> None:
+    changed = {Contender("lore", "b2"): (Change("model.basis.bases", 8, 2),)}
+    changed |= {of_vrf(name): (Change("model.basis.bases", 12, 2),) for name in ("second", "first")}
+    changed[of_vrf("margin")] = (Change("model.margin", 1.0, 4.0),)
+    found = {(sweep.method, sweep.key): sweep.contenders for sweep in sweeps(changed)}
+    assert set(found) == {("lore", "model.basis.bases"), ("vrf", "model.basis.bases"), ("vrf", "model.margin")}
+    assert found["vrf", "model.basis.bases"] == {2: of_vrf("first"), 12: of_vrf("default")}
+
+
+def test_the_table_has_the_rows_figures_by_value(results: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+    rows = with_variants(results())
+    (section,) = sections(rows)
+    view = view_of_variants(section, styles([section]), leave_variants(tmp_path))
+    assert view is not None
+    (sweep,) = view.sweeps
+    assert sweep.title == "VRF: model.regularisation"
+    assert [row.label for row in sweep.table.rows] == ["0", "0.001, default", "0.1"]
+    assert sweep.table.headings == ("Seen", "Unseen", "Unseen, 9 pairs", "Unseen, 1 pair")
+    mine = rows[(rows.method == "vrf") & (rows.metric == "accuracy") & (rows.seed == "all")]
+    for row, variant in zip(sweep.table.rows, ("none", "default", "strong"), strict=True):
+        ours = mine[mine.variant == variant]
+        whole = ours[ours.shots.isna()].set_index("split").value
+        few = ours[ours.split == "unseen"].dropna(subset="shots").set_index("shots").value
+        expected = [whole["seen"], whole["unseen"], few[9], few[1]]
+        assert [cell.order for cell in row.cells] == pytest.approx(expected) and all(
+            cell.interval for cell in row.cells
+        )
+
+
+def test_every_variant_stands_beside_what_it_changes(results: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+    (section,) = sections(with_variants(results()))
+    view = view_of_variants(section, styles([section]), leave_variants(tmp_path))
+    assert view is not None and view.ablations is not None
+    rows = {row.label.rpartition(" ")[2]: row.cells for row in view.ablations.rows}
+    assert set(rows) == {
+        "strong",
+        "faithful",
+    }  # the others have no paired differences here, `default` is what they are from
+    change, figure, *_ = rows["strong"]
+    assert change.interval == f"model.regularisation: 0.001 {ARROW} 0.1"
+    assert (figure.text, figure.interval) == (f"{MINUS}2.0", f"{MINUS}3.0 to {MINUS}1.0")
+    assert figure.shared == f"{MINUS}4.0 to +0.5"
+    from_vrf = differences_from_vrf(section, {})
+    assert from_vrf is not None and not any(row.label.startswith("VRF") for row in from_vrf.rows)
+
+
+def test_variants_of_other_methods_are_held_against_their_own_default(results: Callable[..., pd.DataFrame]) -> None:
+    rows = results()
+    own = rows[(rows.variant == "faithful") & (rows.metric == "accuracy_minus_vrf") & (rows.method == "lore")]
+    (section,) = sections(pd.concat([rows, own.assign(metric="accuracy_minus_lore", value=0.123)]))
+    view = view_of_variants(section, styles([section]), {})
+    assert view is not None and view.ablations is not None and not view.sweeps
+    (lore,) = [row for row in view.ablations.rows if row.label.startswith("LoRe")]
+    assert [cell.text for cell in lore.cells] == ["", "+12.3", "+12.3"]
+
+
+def test_there_is_nothing_to_show_of_defaults_alone(results: Callable[..., pd.DataFrame]) -> None:
+    (section,) = sections(results().query("variant != 'faithful'"))
+    assert view_of_variants(section, styles([section]), {}) is None
+
+
+def test_the_page_draws_a_sweep_with_its_values_and_conditions(
+    results: Callable[..., pd.DataFrame], make_run: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make_run(tmp_path)
+    leave_variants(tmp_path)
+    out = tmp_path / "reports" / "index.html"
+    write_report(tmp_path, out, with_variants(results()), collect(tmp_path))
+    page = out.read_text(encoding="utf-8")
+    assert "What the parameters do" in page and "VRF: model.regularisation" in page
+    (drawn,) = [svg for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if ">model.regularisation</text>" in svg]
+    for text in ("0", "0.001", "0.1", "seen", "unseen", "unseen, 9 pairs", "unseen, 1 pair"):
+        assert f">{text}</text>" in drawn
+    assert f"{MINUS}3.0 to {MINUS}1.0" in page and f'74.8</b> <span class="ci">73.7 {TO} 75.8' in page
