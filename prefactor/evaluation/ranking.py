@@ -113,11 +113,17 @@ def _columns(found: Condition) -> dict[tuple[str, str], np.ndarray]:
     columns: dict[tuple[str, str], np.ndarray] = {}
     for name, values in by_seed.items():
         columns |= {(metric_of(name), seed): one for seed, one in zip(found.seeds, values, strict=True)}
-        columns[metric_of(name), ALL_SEEDS] = values.mean(0)
+        columns[metric_of(name), ALL_SEEDS] = _over_seeds(values)
         for other, suffix in REFERENCES.items():
             if other in by_seed and name not in (other, BT):
-                columns[f"{metric_of(name)}_minus_{suffix}", ALL_SEEDS] = (values - by_seed[other]).mean(0)
+                columns[f"{metric_of(name)}_minus_{suffix}", ALL_SEEDS] = _over_seeds(values - by_seed[other])
     return columns
+
+
+def _over_seeds(values: np.ndarray) -> np.ndarray:
+    """(S, U) to (U,): the mean over the seeds whose doubts order users at all; NaN where none does."""
+    ordered = values[~np.isnan(values).all(1)]
+    return ordered.mean(0) if len(ordered) else values[0]
 
 
 def _thirds(found: Condition) -> dict[str, np.ndarray]:

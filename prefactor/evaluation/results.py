@@ -219,6 +219,8 @@ def _row(
     split: str, shots: int | None, metric: str, seed: str, interval: Interval, groups: list[Judged]
 ) -> dict[str, object]:
     first = [next(iter(group.figures.values())) for group in groups]
+    further = [values for group in groups for values in _further(group, metric)]
+    counted = further or [np.where(figures.pairs > 0, 1.0, np.nan) for figures in first]
     return {
         "split": split,
         "shots": shots,
@@ -227,6 +229,12 @@ def _row(
         "value": interval.value,
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "n_users": sum(int((figures.pairs > 0).sum()) for figures in first),
+        "n_users": sum(int((~np.isnan(values)).sum()) for values in counted),
         "n_pairs": sum(int(figures.pairs.sum()) for figures in first),
     }
+
+
+def _further(group: Judged, metric: str) -> list[np.ndarray]:
+    """The first seed's (U,) of a metric that is not measured on evaluation pairs; none of the others."""
+    found = next(iter(group.further.values()), {})
+    return [found[metric]] if metric in found else []

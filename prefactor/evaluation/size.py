@@ -14,7 +14,8 @@ USERS = (10, 100, 1_000, 10_000, 100_000)
 def parameters_by_users(model: RewardModel, users: Sequence[int] = USERS) -> pd.DataFrame:
     """Columns ``users`` and ``parameters``: of the same method on the same states, had it been trained on so many.
 
-    Counted on models built for that many users without memory for their numbers.
+    Counted on models built for that many users without memory for their numbers. They are the parameters that are kept:
+    a first step may have fitted a free weight per seen user as well, which EB and VRF with loadings drop.
     """
     return pd.DataFrame({"users": users, "parameters": [_trainable(model, number) for number in users]})
 

@@ -209,7 +209,7 @@ class VRF(FactorisedReward):
         return users["covariance"].diagonal(dim1=-2, dim2=-1).sqrt().mean(-1)
 
     def uncertainties(self, users: UserState) -> dict[str, Tensor]:
-        """``sigma``, as published; with loadings ``weight_spread``, lambda_u's mean deviation in units of its prior,
+        """``sigma``, as published; with loadings ``weight_spread``, lambda_u's mean deviation,
         and ``disagreement`` of the shares that the encoder gives with those that the evidence gives, in [0, 1]."""
         found = {"sigma": users["std"].mean(-1)} if self.matched else {}
         if self.loadings is None:
