@@ -87,4 +87,5 @@ def test_it_wins_as_many_pairs_of_real_people_as_counting_says(real_data: Path) 
         torch.zeros(1, dtype=torch.long),
     )
     model = fitted(pairs)
-    assert per_user(margins(model, pairs, pairs), pairs).accuracy[0] == pytest.approx(0.589, abs=0.001)
+    won = (margins(model, pairs, pairs).mean > 0).double().mean()  # counting gave a tie to nobody
+    assert float(won) == pytest.approx(0.589, abs=0.001)
