@@ -26,6 +26,16 @@ def places(segment: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return place, count
 
 
+def side_by_side(values: Tensor, segment: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Rows (N, ...) of a segment next to each other, (size, n, ...), and each row's place (N,).
+
+    Zeros follow the rows of a shorter segment; n is at least 1.
+    """
+    place, count = places(segment, size)
+    longest = max(int(count.max()) if size else 0, 1)
+    return values.new_zeros(size, longest, *values.shape[1:]).index_put((segment, place), values), place
+
+
 def groups_by_length(segment: Tensor, size: int, most: Callable[[int], int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Segments of similar length side by side; empty ones are left out.
 

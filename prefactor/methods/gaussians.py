@@ -1,10 +1,12 @@
-"""Diagonal Gaussians: product, Wasserstein distance, divergence from a mixture."""
+"""Gaussians: product, Wasserstein distance, divergence from a mixture; variance along a direction."""
 
 import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from prefactor.segments import side_by_side
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ def log_mixture(points: Tensor, components: Gaussians) -> Tensor:
     log_scale = components.std.log().sum(-1) + 0.5 * points.shape[-1] * math.log(2 * math.pi)  # (K,)
     log_density = -0.5 * quadratic - log_scale  # (M,K)
     return torch.logsumexp(log_density, -1) - math.log(components.mean.shape[0])
+
+
+def variance_along(direction: Tensor, covariance: Tensor, segment: Tensor) -> Tensor:
+    """(N,) d' S d of directions (N, D), with S the (U, D, D) covariance of the user in its ``segment`` (N,)."""
+    own, place = side_by_side(direction, segment, len(covariance))
+    found = ((own @ covariance) * own).sum(-1)  # (U,n,D)@(U,D,D) -> (U,n)
+    return found[segment, place].clamp(min=0)
 
 
 def entropy(gaussians: Gaussians) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from prefactor.methods.base import Margin, RewardModel, UserState
 from prefactor.methods.logistic import KernelPosterior, Observed, WeightPosterior
 from prefactor.preferences import PairBatch, Responses
-from prefactor.segments import places, segment_mean
+from prefactor.segments import segment_mean, side_by_side
 
 
 class LinearReward(RewardModel):
@@ -57,10 +57,8 @@ class LinearReward(RewardModel):
     def _margin(self, users: UserState, direction: Tensor, offset: Tensor, segment: Tensor) -> Margin:
         """Directions (N, D) in feature space and common differences (N,) to margins."""
         mean = offset + (users["mean"][segment] * direction).sum(-1)  # (N,) logit
-        place, count = places(segment, len(users))
-        padded = direction.new_zeros(len(users), int(count.max()) if len(users) else 0, direction.shape[1])
-        padded[segment, place] = direction
-        return Margin(mean, self._variance(users, padded)[segment, place].clamp(min=0))
+        own, place = side_by_side(direction, segment, len(users))
+        return Margin(mean, self._variance(users, own)[segment, place].clamp(min=0))
 
     def _variance(self, users: UserState, direction: Tensor) -> Tensor:
         """(U, m, D) directions, each user's own, to posterior variances (U, m) in squared logits."""

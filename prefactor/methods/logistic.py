@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.preferences import PairBatch
-from prefactor.segments import places, segment_sum
+from prefactor.segments import places, segment_sum, side_by_side
 
 PAIRS_PER_BLOCK = 16
 BLOCKS_PER_CHUNK = 4_096  # bounds the (M, D, D) sums of outer products
@@ -124,13 +124,11 @@ class Padded:
     @classmethod
     def of(cls, observed: Observed) -> Self:
         """From flat rows, in any order."""
-        place, count = places(observed.segment, observed.users)
-        most = max(int(count.max()) if observed.users else 0, 1)
-        difference = observed.difference.new_zeros(observed.users, most, observed.difference.shape[1])
-        difference[observed.segment, place] = observed.difference
-        offset = observed.offset.new_zeros(observed.users, most)
-        offset[observed.segment, place] = observed.offset
-        return cls(difference, offset, torch.arange(most, device=count.device) < count.unsqueeze(-1))
+        difference, offset, real = (
+            side_by_side(values, observed.segment, observed.users)[0]
+            for values in (observed.difference, observed.offset, torch.ones_like(observed.segment, dtype=torch.bool))
+        )
+        return cls(difference, offset, real)
 
 
 def fit_kernel(

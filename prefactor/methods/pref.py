@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from prefactor.methods.base import Margin, Shape, UserState
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.gaussians import variance_along
 from prefactor.methods.logistic import Observed, WeightPosterior, fit_weights, likelihood_expansion
 from prefactor.methods.preference_matrix import detected_rank, leading_directions, project_onto_states
+from prefactor.methods.user_scores import distinct_directions
 from prefactor.preferences import PairBatch
-
-PAIRS_PER_CHUNK = 16_384  # bounds the (N, K, K) covariances
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class PReFParameters:
                  likelihood, of seen users in training and of a new user's fit alike
     svd_start    phi starts from the singular value decomposition of the preference matrix, lambda from its fit to it;
                  False starts both at random
-    detected     only directions that stand out of chance are started (``preference_matrix.detected_rank``); the others
-                 stay at zero, so that K is an upper bound; ours
+    detected     only directions that stand out of chance are started; the others stay at zero, so that K is an upper
+                 bound. They are the preference matrix's (``preference_matrix.detected_rank``), or where more of those
+                 stand out, as they do where users judge texts of their own, the users' scores' (``user_scores``); ours
     common       adds a reward b(h) that all users share, with weight 1 and no prior, so that lambda_u is only what is
                  personal; ours
     refit_seen   a seen user is fitted on their known pairs like a new one, instead of keeping the trained lambda_u
@@ -67,19 +68,32 @@ class PReF(FactorisedReward):
         if not self.settings.svd_start:
             return
         known = known.compact()
-        directions = leading_directions(known, self.personal, self.settings.common, generator)  # (T,K) or (T,K+1)
-        rank = self.personal
-        if self.settings.detected:
-            # The common taste is a direction of its own where it is not a reward of its own.
-            rank = min(detected_rank(known, rank, generator) + (not self.settings.common), rank)
-            directions[:, rank : self.personal] = 0
-        project_onto_states(self.phi, self.scaled(known.responses), directions)
+        states = self.scaled(known.responses)
+        directions, rank = self._directions(known, states, generator)
+        project_onto_states(self.phi, states, directions)
         with torch.no_grad():
             self.phi.last.weight[rank : self.personal] = 0  # a network only comes near to it
             self.phi.last.bias[rank : self.personal] = 0
             # Added to the small random start, or a direction that the matrix lacks would have no gradient, nor lambda.
             self.user_weight[known.users] += self.fit(self.observe(known)).mean
             self.user_weight[:, rank:] = 0  # neither phi nor lambda: no gradient, now and later
+
+    def _directions(self, known: PairBatch, states: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
+        """(T, K) or (T, K + 1) over the responses, and after how many the personal ones are zero."""
+        most, common = self.personal, self.settings.common
+        directions = leading_directions(known, most, common, generator)
+        if not self.settings.detected:
+            return directions, most
+        rank = detected_rank(known, most, generator)
+        by_scores, distinct = distinct_directions(known, states, most, generator)
+        if distinct > rank or not rank:
+            rank, directions = distinct, by_scores
+            if not common:
+                directions = torch.cat([directions[:, most:], directions[:, : most - 1]], -1)
+        # The common taste is a direction of its own, the first, where it is not a reward of its own.
+        rank = min(rank + (not common), most)
+        directions[:, rank:most] = 0
+        return directions, rank
 
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """Negative log posterior of phi and lambda in nats per pair, reference pairs included.
@@ -134,11 +148,7 @@ class PReF(FactorisedReward):
     def judge(self, users: UserState, segment: Tensor, difference: Tensor) -> Margin:
         """The mean margin, with variance dphi' covariance_u dphi: what is not known of lambda_u."""
         mean = super().judge(users, segment, difference).mean
-        variance = torch.empty_like(mean)
-        for rows in torch.arange(len(segment), device=segment.device).split(PAIRS_PER_CHUNK):
-            delta = difference[rows, : self.personal].unsqueeze(-2)  # (n,1,K)
-            variance[rows] = (delta @ users["covariance"][segment[rows]] @ delta.mT).flatten()  # (n,1,K)@(n,K,K)
-        return Margin(mean, variance)
+        return Margin(mean, variance_along(difference[:, : self.personal], users["covariance"], segment))
 
     @torch.no_grad()
     def next_question(self, users: UserState, candidates: PairBatch) -> Tensor:

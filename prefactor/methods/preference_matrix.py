@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from prefactor.methods.basis import Basis
+from prefactor.methods.parallel_analysis import standing_out
 from prefactor.preferences import PairBatch
 from prefactor.segments import segment_mean, segment_sum
 
 OVERSAMPLED = 8  # directions beyond those wanted, for accuracy (Halko, Martinsson and Tropp 2011, section 4.2)
 ITERATIONS = 12
-FLIPS = 5  # matrices of random signs, of either kind; their largest singular values lie within a few percent
-CLEAR = 1.02  # times the largest of them
+FLIPS = 10  # matrices of random signs, of either kind
 RIDGE = 0.1  # penalty on the projection's weights, relative to the states' variance of 1
 REGRESSION_STEPS = 200
 REGRESSION_RATE = 0.01
@@ -56,11 +56,6 @@ class PreferenceMatrix:
     def personal(self) -> "PreferenceMatrix":
         """Each entry less the mean of its text's entries: what is not common to the users who met the text."""
         return replace(self, value=self.value - segment_mean(self.value, self.text, self.texts)[self.text])
-
-    def shared(self) -> bool:
-        """Most entries are of a text that others have met too; else there is no column to compare users by."""
-        met = torch.bincount(self.text, minlength=self.texts)
-        return bool((met[self.text] > 1).double().mean() > 0.5)
 
     def flipped(self, generator: torch.Generator) -> "PreferenceMatrix":
         """The same entries with random signs."""
@@ -99,20 +94,14 @@ def leading_directions(known: PairBatch, directions: int, common: bool, generato
 
 
 def detected_rank(known: PairBatch, most: int, generator: torch.Generator) -> int:
-    """How many directions of personal taste stand out of chance, at most ``most``.
-
-    Where hardly any text was met by two users the matrix cannot tell, and the answer is ``most``.
-    """
-    matrix = PreferenceMatrix.of(known)
-    if not matrix.shared():
-        return most
-    personal = matrix.personal()
-    chance = [
-        float(_spectrum(noise, most, generator)[0])
+    """How many directions of personal taste stand out of chance, at most ``most``; 0 where no text is shared."""
+    personal = PreferenceMatrix.of(known).personal()
+    by_entry = [float(_spectrum(personal.flipped(generator), most, generator)[0]) for _ in range(FLIPS)]
+    by_pair = [
+        float(_spectrum(PreferenceMatrix.of(_turned(known, generator)).personal(), most, generator)[0])
         for _ in range(FLIPS)
-        for noise in (personal.flipped(generator), PreferenceMatrix.of(_turned(known, generator)).personal())
     ]
-    return int((_spectrum(personal, most, generator)[:most] > CLEAR * max(chance)).sum())
+    return standing_out(_spectrum(personal, most, generator)[:most], by_entry, by_pair)
 
 
 def _turned(known: PairBatch, generator: torch.Generator) -> PairBatch:

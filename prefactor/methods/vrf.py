@@ -19,6 +19,7 @@ from prefactor.methods.gaussians import (
     divergence_from_mixture,
     divergence_from_standard,
     from_natural,
+    variance_along,
     wasserstein,
 )
 from prefactor.methods.loadings import POWERS, LoadingParameters, Loadings, Power, pooled
@@ -27,7 +28,6 @@ from prefactor.methods.lore import LoRe, LoReParameters
 from prefactor.methods.pair_encoder import LOG_STD_RANGE, PairEncoder
 from prefactor.methods.pref import PReF, PReFParameters
 from prefactor.preferences import PairBatch
-from prefactor.segments import places
 
 BELIEF = ("belief", "spread", "evidence")
 
@@ -122,6 +122,7 @@ class VRF(FactorisedReward):
             self.encoder = PairEncoder(shape.width, width, latent, settings.encoder_dropout, generator)
             self.basis_mean = nn.Parameter(settings.basis_mean_scale * torch.randn(bases, latent, generator=generator))
             self.basis_log_std = nn.Parameter(torch.full((bases, latent), settings.basis_log_std))
+        self.phi.requires_grad_(settings.phi_learning_rate > 0)
         self.calibration = Calibration()
         self.register_buffer("mean_weight", torch.full((bases,), 1 / bases))
         self.started = loadings is None
@@ -196,11 +197,8 @@ class VRF(FactorisedReward):
             margin = self.margin(users["weight"][segment], difference)
             return Margin(margin.mean * scale, margin.variance * scale.square() * widening)
         mean = (self.weights(users)[segment] * difference).sum(-1)  # (N,F+1),(N,F+1) -> (N,) logit
-        own = difference[:, : self.features]
-        place, count = places(segment, len(users))
-        direction = own.new_zeros(len(users), int(count.max()), self.features).index_put((segment, place), own)
-        variance = ((direction @ users["covariance"]) * direction).sum(-1)  # (U,m,F)@(U,F,F) -> (U,m)
-        return Margin(mean, variance[segment, place].clamp(min=0) * scale.square() * widening)
+        variance = variance_along(difference[:, : self.features], users["covariance"], segment)  # (N,) squared logit
+        return Margin(mean, variance * scale.square() * widening)
 
     def uncertainty(self, users: UserState) -> Tensor:
         """(U,) mean over the dimensions of sigma_u (VRF section 5); without an encoder, of lambda_u's deviation."""
@@ -261,7 +259,6 @@ class VRF(FactorisedReward):
         apart = {id(parameter) for parameter in (*phi, *loadings)}
         others = [p for p in self.parameters() if id(p) not in apart]
         share = self.settings.phi_learning_rate
-        self.phi.requires_grad_(share > 0)
         groups: list[dict[str, Any]] = [{"params": others, "lr": learning_rate}] if others else []
         groups += [{"params": loadings, "lr": learning_rate, "weight_decay": 0.0}] if loadings else []
         return groups + ([{"params": phi, "lr": share * learning_rate}] if share else [])

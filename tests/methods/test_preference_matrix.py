@@ -123,7 +123,7 @@ def test_labels_by_chance_have_no_rank(candidates: int) -> None:
     assert detected_rank(noise, 10, torch.Generator().manual_seed(0)) == 0
 
 
-def test_texts_of_one_user_each_tell_no_rank() -> None:
+def test_texts_of_one_user_each_have_no_rank() -> None:
     known = make_pairs(6, 4, seen=True)
     texts = torch.arange(2 * len(known))
     alone = replace(
@@ -132,4 +132,4 @@ def test_texts_of_one_user_each_tell_no_rank() -> None:
         chosen=texts[: len(known)],
         rejected=texts[len(known) :],
     )
-    assert detected_rank(alone, 7, torch.Generator().manual_seed(0)) == 7
+    assert detected_rank(alone, 7, torch.Generator().manual_seed(0)) == 0
