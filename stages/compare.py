@@ -1,6 +1,7 @@
 """Stage compare: all results side by side, the figures, the report."""
 
 import subprocess
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from prefactor.evaluation.ranking import ranking_rows
 from prefactor.evaluation.results import in_schema, read_results, write_results
 from prefactor.layout import REPORTS, Cell
 from prefactor.reporting import collect, metrics, write_plots, write_report
+from prefactor.reporting.tables import Contender
+from prefactor.reporting.variants import variations
+from prefactor.trainings import Training
 from stages.running import run
 from stages.trainings import RunParameters, run_parameters
 
@@ -57,11 +61,15 @@ def _commit() -> tuple[str, bool]:
 
 
 def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
-    """Differences from one BT and one VRF, of every other cell, and of every variant from its method's default."""
+    """Differences from one BT and one VRF, of every other method's cells, and of every variant from its base."""
     figures = {cell: pd.read_parquet(cell.evaluation / "users.parquet") for cell in cells}
+    bases = _bases(cells)
+    common = [cell for method in REFERENCES if (cell := _reference(cells, method)) is not None]
     rows = []
-    for reference in _references(cells):
-        others = [cell for cell in cells if cell != reference and reference.method in (*REFERENCES, cell.method)]
+    for reference in dict.fromkeys([*common, *bases.values()]):
+        of_all = reference in common
+        others = [cell for cell in cells if bases.get(cell) == reference]
+        others += [cell for cell in cells if of_all and cell.method != reference.method]
         single = _outcomes(reference) if others else {}
         for cell in others:
             tables, pairs = (figures[cell], figures[reference]), differences(_outcomes(cell), single)
@@ -69,10 +77,20 @@ def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
     return rows
 
 
-def _references(cells: list[Cell]) -> list[Cell]:
-    """The cell of each method that differences are taken from."""
-    methods = dict.fromkeys(cell.method for cell in cells)
-    return [cell for method in methods if (cell := _reference(cells, method)) is not None]
+def _bases(cells: list[Cell]) -> dict[Cell, Cell]:
+    """What each cell is a variant of; the method's reference where parameters do not tell."""
+    trained = {
+        Contender(cell.method, cell.variant): Training(cell.dataset, cell.backbone, cell.method, cell.variant, ROOT)
+        for cell in cells
+    }
+    known = {item: found.base.variant for item, found in variations(trained).items()}
+    bases = {}
+    for cell in cells:
+        variant = known.get(Contender(cell.method, cell.variant))
+        base = _reference(cells, cell.method) if variant is None else replace(cell, variant=variant)
+        if base is not None and base != cell:
+            bases[cell] = base
+    return bases
 
 
 def _outcomes(cell: Cell) -> dict[Condition, Outcomes]:

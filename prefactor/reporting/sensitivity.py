@@ -1,7 +1,7 @@
 """How much a number in a method's parameters matters (VRF, Figure 5), and what every variant loses or gains.
 
-A variant that differs from its method's ``default`` in one number alone lies on a line with it; any other one has a
-paired difference.
+A variant that differs from its base, its method's ``default`` or ``faithful``, in one number alone lies on a line with
+it; every one has a paired difference.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from prefactor.reporting.figures import Curve, Mark, by_value
 from prefactor.reporting.panels import Styles
-from prefactor.reporting.style import PALETTE, Style, method_name
+from prefactor.reporting.style import PALETTE, Style
 from prefactor.reporting.tables import (
     ACCURACY,
     Cell,
@@ -23,7 +23,7 @@ from prefactor.reporting.tables import (
     differences_table,
     from_own,
 )
-from prefactor.reporting.variants import DEFAULT, Change, changes_of_variants, default_of, named
+from prefactor.reporting.variants import DEFAULT, Variation, variations
 from prefactor.trainings import Training
 
 CONDITIONS = (("seen", None), ("unseen", None), ("unseen", 9), ("unseen", 1))  # split, number of reference pairs
@@ -31,17 +31,17 @@ CONDITIONS = (("seen", None), ("unseen", None), ("unseen", 9), ("unseen", 1))  #
 
 @dataclass(frozen=True)
 class Sweep:
-    """One number of one method, by its dotted key: ascending values, the contender of each; ``default`` is its own."""
+    """One number of one method, by its dotted key: ascending values, the contender of each; ``own`` is the base's."""
 
-    method: str
+    base: Contender
     key: str
     contenders: Mapping[float, Contender]
-    default: float
+    own: float
 
     @property
     def title(self) -> str:
         """E.g. ``VRF: model.loadings.bases``."""
-        return f"{method_name(self.method)}: {self.key}"
+        return f"{self.base.name}: {self.key}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SweepView:
 
 @dataclass(frozen=True)
 class VariantsView:
-    """The sweeps, and the paired differences of all variants from their methods' ``default``."""
+    """The sweeps, and the paired differences of all variants from their bases."""
 
     sweeps: tuple[SweepView, ...]
     ablations: Table | None
@@ -63,39 +63,38 @@ class VariantsView:
 
 def view_of_variants(section: Section, styled: Styles, trainings: Mapping[Contender, Training]) -> VariantsView | None:
     """None where every method is run in its ``default`` alone."""
-    changed = changes_of_variants(trainings)
+    changed = variations(trainings)
     drawn = tuple(_view(section, styled, sweep, number) for number, sweep in enumerate(sweeps(changed)))
     ablations = ablation_table(section, styled, changed)
     return VariantsView(drawn, ablations) if drawn or ablations else None
 
 
-def sweeps(changed: Mapping[Contender, tuple[Change, ...]]) -> list[Sweep]:
+def sweeps(changed: Mapping[Contender, Variation]) -> list[Sweep]:
     """A sweep for each number that variants change alone; of two variants with one value the first by name is drawn."""
-    found: dict[tuple[str, str], dict[float, Contender]] = {}
-    defaults: dict[tuple[str, str], float] = {}
-    for item, changes in sorted(changed.items()):
+    found: dict[tuple[Contender, str], dict[float, Contender]] = {}
+    own: dict[tuple[Contender, str], float] = {}
+    for item, (base, changes) in sorted(changed.items()):
         if len(changes) == 1 and changes[0].is_numeric:
-            key = item.method, changes[0].key
-            defaults[key] = changes[0].before
-            found.setdefault(key, {defaults[key]: default_of(item)}).setdefault(changes[0].after, item)
-    return [Sweep(*key, dict(sorted(items.items())), defaults[key]) for key, items in sorted(found.items())]
+            key = base, changes[0].key
+            own[key] = changes[0].before
+            found.setdefault(key, {own[key]: base}).setdefault(changes[0].after, item)
+    return [Sweep(*key, dict(sorted(items.items())), own[key]) for key, items in sorted(found.items())]
 
 
-def ablation_table(section: Section, styled: Styles, changed: Mapping[Contender, tuple[Change, ...]]) -> Table | None:
-    """Every variant's paired difference from ``default`` of its method: seen, unseen, then by reference pairs."""
-    everyone = section.contenders()
-    items = [item for item in sorted(everyone) if item.variant != DEFAULT and default_of(item) in everyone]
+def ablation_table(section: Section, styled: Styles, changed: Mapping[Contender, Variation]) -> Table | None:
+    """Every variant's paired difference from its base: seen, unseen, then by reference pairs."""
+    items = [item for item in sorted(section.contenders()) if item.variant != DEFAULT]
     table = differences_table(section, styled, {item: from_own(item.method) for item in items})
     if table is None:
         return None
-    words = {item.label: named(changed[item]) if item in changed else "" for item in items}
+    words = {item.label: str(changed[item]) if item in changed else "" for item in items}
     rows = tuple(Row(row.label, row.style, (Cell("", words[row.label]), *row.cells)) for row in table.rows)
     return Table(("What it changes", *table.headings), rows)
 
 
 def _view(section: Section, styled: Styles, sweep: Sweep, number: int) -> SweepView:
     labels = [f"{value:g}" for value in sweep.contenders]
-    at = [*sweep.contenders].index(sweep.default)
+    at = [*sweep.contenders].index(sweep.own)
     words = f"{section.dataset}, {sweep.title}: accuracy by its value; a table has the numbers"
     drawing = by_value(_curves(section, sweep), labels, at, sweep.key, f"{section.anchor}-sweep-{number}", words)
     return SweepView(sweep.title, drawing, _table(section, styled, sweep, labels))
@@ -116,7 +115,7 @@ def _table(section: Section, styled: Styles, sweep: Sweep, labels: list[str]) ->
     headings = tuple(_condition(*condition).capitalize() for condition in CONDITIONS)
     rows = tuple(
         Row(
-            f"{label}, {DEFAULT}" if value == sweep.default else label,
+            f"{label}, {sweep.base.variant}" if value == sweep.own else label,
             styled.get(item),
             tuple(cell_of(section.get(item, ACCURACY, *condition), ACCURACY) for condition in CONDITIONS),
         )

@@ -264,7 +264,7 @@ def differences_table(
 
 
 def from_own(method: str) -> str:
-    """The metric of a variant's paired difference from its own method's default."""
+    """The metric of a variant's paired difference from its base."""
     return f"{DIFFERENCES}{method}"
 
 

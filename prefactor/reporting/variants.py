@@ -1,4 +1,4 @@
-"""What a variant of a method changes of its ``default``, by the parameters that both were trained with."""
+"""What a variant of a method changes, and of which other one, by the parameters that both were trained with."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from prefactor.reporting.tables import Contender
 from prefactor.trainings import Training
 
 DEFAULT = "default"
+BASES = (DEFAULT, "faithful")  # what variants may be variants of
 MOST_NAMED = 2  # changes that are written out; of more only their number
 ARROW = "\N{RIGHTWARDS ARROW}"
 
@@ -30,16 +31,32 @@ class Change(NamedTuple):
         return f"{self.key}: {_text(self.before)} {ARROW} {_text(self.after)}"
 
 
-def changes_of_variants(trainings: Mapping[Contender, Training]) -> dict[Contender, tuple[Change, ...]]:
-    """Each variant whose method's ``default`` is there too, with what it changes of it."""
+class Variation(NamedTuple):
+    """What a variant changes of its base."""
+
+    base: Contender
+    changes: tuple[Change, ...]
+
+    def __str__(self) -> str:
+        """The changes in words, or how many they are."""
+        words = (
+            f"{len(self.changes)} parameters" if len(self.changes) > MOST_NAMED else "; ".join(map(str, self.changes))
+        )
+        of = "" if self.base.variant == DEFAULT else f"of {self.base.variant}: "
+        return of + (words or "nothing")
+
+
+def variations(trainings: Mapping[Contender, Training]) -> dict[Contender, Variation]:
+    """Each variant whose base is there too: of BASES the one that it changes least, the earlier of equals."""
     known = {item: _spelt_out(training) for item, training in trainings.items()}
-    found = {item: known.get(default_of(item)) for item in known if item.variant != DEFAULT}
-    return {item: changes(before, known[item]) for item, before in found.items() if before is not None}
-
-
-def default_of(item: Contender) -> Contender:
-    """The ``default`` of the contender's method, in the same setting."""
-    return item._replace(variant=DEFAULT)
+    found = {}
+    for item, after in known.items():
+        earlier = BASES[: BASES.index(item.variant)] if item.variant in BASES else BASES
+        bases = [base for name in earlier if (base := item._replace(variant=name)) in known]
+        if bases:
+            possible = [Variation(base, changes(known[base], after)) for base in bases]
+            found[item] = min(possible, key=lambda variation: len(variation.changes))
+    return found
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -47,13 +64,6 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change
     sides = dict(_flat(before)), dict(_flat(after))
     pairs = (Change(key, sides[0].get(key), sides[1].get(key)) for key in sorted({*sides[0], *sides[1]}))
     return tuple(change for change in pairs if change.before != change.after)
-
-
-def named(found: tuple[Change, ...]) -> str:
-    """The changes in words, or how many they are."""
-    if len(found) > MOST_NAMED:
-        return f"{len(found)} parameters"
-    return "; ".join(map(str, found)) or "nothing"
 
 
 def _spelt_out(training: Training) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from prefactor.reporting import collect, write_report
 from prefactor.reporting.estimates import MINUS, TO
 from prefactor.reporting.sensitivity import Sweep, sweeps, view_of_variants
 from prefactor.reporting.tables import Contender, differences_from_vrf, sections, styles
-from prefactor.reporting.variants import ARROW, Change
+from prefactor.reporting.variants import ARROW, Change, Variation
 from prefactor.trainings import Training
 
 BASIS = {"form": "linear", "bases": 8}
@@ -22,6 +22,10 @@ WEAKER = 0.02  # by how much `strong` is worse
 
 def of_vrf(variant: str) -> Contender:
     return Contender("vrf", variant)
+
+
+def varied(*changes: Change, base: str = "default") -> Variation:
+    return Variation(of_vrf(base), changes)
 
 
 def leave(root: Path, variant: str, model: dict) -> Training:
@@ -54,22 +58,27 @@ def leave_variants(root: Path) -> dict[Contender, Training]:
 
 
 def test_a_sweep_has_every_value_in_order_and_the_defaults_own() -> None:
-    changed = {of_vrf(f"k{bases}"): (Change("model.loadings.bases", 12, bases),) for bases in (20, 4)}
-    changed[of_vrf("other")] = (Change("model.common", True, False),)
-    changed[of_vrf("both")] = (Change("a", 1, 2), Change("b", 1, 2))
+    changed = {of_vrf(f"k{bases}"): varied(Change("model.loadings.bases", 12, bases)) for bases in (20, 4)}
+    changed[of_vrf("other")] = varied(Change("model.common", True, False))
+    changed[of_vrf("both")] = varied(Change("a", 1, 2), Change("b", 1, 2))
     contenders = {4: of_vrf("k4"), 12: of_vrf("default"), 20: of_vrf("k20")}
     (found,) = sweeps(changed)
-    assert found == Sweep("vrf", "model.loadings.bases", contenders, 12)
+    assert found == Sweep(of_vrf("default"), "model.loadings.bases", contenders, 12)
     assert list(found.contenders) == [4, 12, 20] and found.title == "VRF: model.loadings.bases"
 
 
 def test_methods_and_numbers_are_kept_apart_and_a_value_is_drawn_once() -> None:
-    changed = {Contender("lore", "b2"): (Change("model.basis.bases", 8, 2),)}
-    changed |= {of_vrf(name): (Change("model.basis.bases", 12, 2),) for name in ("second", "first")}
-    changed[of_vrf("margin")] = (Change("model.margin", 1.0, 4.0),)
-    found = {(sweep.method, sweep.key): sweep.contenders for sweep in sweeps(changed)}
-    assert set(found) == {("lore", "model.basis.bases"), ("vrf", "model.basis.bases"), ("vrf", "model.margin")}
-    assert found["vrf", "model.basis.bases"] == {2: of_vrf("first"), 12: of_vrf("default")}
+    lore = Contender("lore", "default")
+    changed = {Contender("lore", "b2"): Variation(lore, (Change("model.basis.bases", 8, 2),))}
+    changed |= {of_vrf(name): varied(Change("model.basis.bases", 12, 2)) for name in ("second", "first")}
+    changed[of_vrf("margin")] = varied(Change("model.margin", 1.0, 4.0))
+    changed[of_vrf("published")] = varied(Change("model.margin", 1.0, 3.0), base="faithful")
+    found = {(sweep.base, sweep.key): sweep.contenders for sweep in sweeps(changed)}
+    default, faithful = of_vrf("default"), of_vrf("faithful")
+    keys = {(lore, "model.basis.bases"), (default, "model.basis.bases")}
+    assert set(found) == keys | {(base, "model.margin") for base in (default, faithful)}
+    assert found[default, "model.basis.bases"] == {2: of_vrf("first"), 12: default}
+    assert found[faithful, "model.margin"] == {1.0: faithful, 3.0: of_vrf("published")}
 
 
 def test_the_table_has_the_rows_figures_by_value(results: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
