@@ -53,10 +53,12 @@ class LoadingParameters:
 class Loadings(nn.Module):
     """K Gaussians over weights of F features: m_k (K, F), precision c_k (K, F), log share (K,).
 
-    ``power`` (2,) is that of the encoder's shares and that of the evidence in a user's shares.
+    Of the features the first R are ``live``: the others are zero, and so are loadings on them. Beliefs are about the
+    live ones alone. ``power`` (2,) is that of the encoder's shares and that of the evidence in a user's shares.
     """
 
     power: Tensor
+    rank: Tensor
 
     def __init__(self, settings: LoadingParameters, features: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -65,6 +67,12 @@ class Loadings(nn.Module):
         self.log_precision = nn.Parameter(torch.zeros(settings.bases, features))
         self.log_share = nn.Parameter(torch.zeros(settings.bases))
         self.register_buffer("power", torch.tensor((1.0, 0.0) if settings.matched else (0.0, 1.0)))
+        self.register_buffer("rank", torch.tensor(features))
+
+    @property
+    def live(self) -> int:
+        """R."""
+        return int(self.rank)
 
     @property
     def precision(self) -> Tensor:
@@ -73,7 +81,7 @@ class Loadings(nn.Module):
 
     @torch.no_grad()
     def start(self, observed: Observed, generator: torch.Generator) -> Tensor:
-        """Fit the mixture to seen users' pairs; return the (F, F) map L that phi is to be multiplied by.
+        """Fit the mixture to seen users' pairs, seen by R features; return the (R, R) map L to multiply phi by.
 
         The mixture is expressed in units of its pooled spread: weights w = L w', so that phi' = L' phi has weights w'
         of unit variance around their bases, and a diagonal is enough for each basis' own.
@@ -81,30 +89,33 @@ class Loadings(nn.Module):
         settings = self.settings
         mixture = learn_mixture(observed, settings.bases, settings.iterations, settings.prior_users, generator)
         share = mixture.log_share.exp()
-        factor = torch.linalg.cholesky((share[:, None, None] * mixture.covariance).sum(0))  # (F,F) L
+        factor = torch.linalg.cholesky((share[:, None, None] * mixture.covariance).sum(0))  # (R,R) L
         self._take(mixture, factor)
         return factor
 
     def _take(self, mixture: Mixture, factor: Tensor) -> None:
         solve = torch.linalg.solve_triangular
         within = solve(factor, solve(factor, mixture.covariance, upper=False).mT, upper=False)  # L^-1 S_k L^-T
-        self.mean.copy_(solve(factor, mixture.mean.T, upper=False).T)
-        self.log_precision.copy_(-within.diagonal(dim1=-2, dim2=-1).log())
+        live = len(factor)
+        self.rank.fill_(live)
+        self.mean.zero_()[:, :live] = solve(factor, mixture.mean.T, upper=False).T
+        self.log_precision.zero_()[:, :live] = -within.diagonal(dim1=-2, dim2=-1).log()
         self.log_share.copy_(mixture.log_share)
 
     def prior(self, users: int) -> Belief:
         """What is known of users without pairs: the bases themselves."""
-        return Belief.prior(users, self.mean, torch.diag_embed(self.precision.reciprocal()))
+        live = self.live
+        return Belief.prior(users, self.mean[:, :live], torch.diag_embed(self.precision[:, :live].reciprocal()))
 
     def weights(self, belief: Belief) -> tuple[Tensor, Tensor]:
-        """Mean (U, K, F) and covariance (U, K, F, F) of the users' weights under each basis."""
+        """Mean (U, K, R) and covariance (U, K, R, R) of the users' weights under each basis."""
         told = belief if self.settings.refined else self.prior(len(belief.mean))
         return told.mean, told.covariance
 
 
 def pooled(weight: Tensor, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (U, F) and covariance (U, F, F) of a user's weight over the bases, weighed by their shares (U, K)."""
-    centre = (weight.unsqueeze(-1) * mean).sum(1)  # (U,F)
-    away = mean - centre.unsqueeze(1)  # (U,K,F)
-    between = (weight.unsqueeze(-1) * away).mT @ away  # (U,F,K)@(U,K,F)
+    """Mean (U, R) and covariance (U, R, R) of a user's weight over the bases, weighed by their shares (U, K)."""
+    centre = (weight.unsqueeze(-1) * mean).sum(1)  # (U,R)
+    away = mean - centre.unsqueeze(1)  # (U,K,R)
+    between = (weight.unsqueeze(-1) * away).mT @ away  # (U,R,K)@(U,K,R)
     return centre, between + (weight[..., None, None] * covariance).sum(1)

@@ -170,9 +170,9 @@ class VRF(FactorisedReward):
         """Each user's posterior and weight, in one forward pass.
 
         State: what later pairs move on, ``count`` (U,), ``shift`` and ``precision`` (U, D), and with loadings
-        ``belief`` (U, K, F), ``spread`` (U, K, F, F), ``evidence`` (U, K); ``mean`` and ``std`` (U, D) of q_u;
-        ``weight`` (U, K); with loadings ``loading`` (U, F) and ``covariance`` (U, F, F) of lambda_u; ``scale``,
-        ``widening`` (U,).
+        ``belief`` (U, K, R), ``spread`` (U, K, R, R), ``evidence`` (U, K); ``mean`` and ``std`` (U, D) of q_u;
+        ``weight`` (U, K); with loadings ``loading`` (U, R) and ``covariance`` (U, R, R) of lambda_u's live entries;
+        ``scale``, ``widening`` (U,).
         """
         return self._after(self._nothing(reference.n_users), reference)
 
@@ -188,7 +188,8 @@ class VRF(FactorisedReward):
         """(U, K) w_u; with loadings (U, F) lambda_u, or (U, F + 1) with the common reward's weight."""
         if self.loadings is None:
             return users["weight"] * users["scale"].unsqueeze(-1)
-        return F.pad(users["loading"], (0, int(self.settings.common)), value=1.0) * users["scale"].unsqueeze(-1)
+        whole = F.pad(users["loading"], (0, self.features - self.loadings.live))  # (U,R) -> (U,F)
+        return F.pad(whole, (0, int(self.settings.common)), value=1.0) * users["scale"].unsqueeze(-1)
 
     def judge(self, users: UserState, segment: Tensor, difference: Tensor) -> Margin:
         """VRF Eq. (7); with loadings the variance of lambda_u . dphi, of which Eq. (7) is the case of unit loadings."""
@@ -197,7 +198,7 @@ class VRF(FactorisedReward):
             margin = self.margin(users["weight"][segment], difference)
             return Margin(margin.mean * scale, margin.variance * scale.square() * widening)
         mean = (self.weights(users)[segment] * difference).sum(-1)  # (N,F+1),(N,F+1) -> (N,) logit
-        variance = variance_along(difference[:, : self.features], users["covariance"], segment)  # (N,) squared logit
+        variance = variance_along(difference[:, : self.loadings.live], users["covariance"], segment)  # (N,) logit^2
         return Margin(mean, variance * scale.square() * widening)
 
     def uncertainty(self, users: UserState) -> Tensor:
@@ -246,12 +247,13 @@ class VRF(FactorisedReward):
             return
         if not self.started:
             raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
-        known = known.compact()
+        known, last = known.compact(), self.phi.last
+        # The first step leaves phi's outputs beyond the directions that it found at zero; beliefs need at least one.
+        self.loadings.rank.fill_(max(int((last.weight[: self.features].abs().amax(-1) > 0).sum()), 1))
         observed = self._observed(known, self.phi(self.scaled(known.responses)))
-        factor = self.loadings.start(observed, generator)  # (F,F) L
-        last = self.phi.last
-        last.weight[: self.features] = factor.T @ last.weight[: self.features]  # phi' = L' phi
-        last.bias[: self.features] = factor.T @ last.bias[: self.features]
+        factor, live = self.loadings.start(observed, generator), self.loadings.live  # (R,R) L
+        last.weight[:live] = factor.T @ last.weight[:live]  # phi' = L' phi
+        last.bias[:live] = factor.T @ last.bias[:live]
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
         """phi at its own rate; loadings without weight decay, which would pull them to the common reward."""
@@ -332,8 +334,10 @@ class VRF(FactorisedReward):
         return {"shift": shift, "precision": precision}
 
     def _observed(self, pairs: PairBatch, phi: Tensor) -> Observed:
-        """phi (T, F) or (T, F + 1) to what loadings see of pairs."""
-        return Observed.personal(self.differences(phi, pairs), self.features, pairs)
+        """phi (T, F) or (T, F + 1) to what loadings see of pairs: its R live outputs, and the common reward."""
+        assert self.loadings is not None
+        observed = Observed.personal(self.differences(phi, pairs), self.features, pairs)
+        return replace(observed, difference=observed.difference[:, : self.loadings.live])
 
     def _state(self, kept: Mapping[str, Tensor]) -> UserState:
         """What is kept of the users' pairs, and all that follows from it."""
