@@ -22,7 +22,7 @@ from prefactor.preferences import PairBatch
 from prefactor.seeds import generator
 from prefactor.segments import places
 
-METRIC = "accuracy_over_draws"
+OVER_DRAWS = "accuracy_over_draws"
 COLUMNS = ["seed", "shots", "draw", "accuracy"]
 
 
@@ -112,6 +112,6 @@ def _rows(found: Drawn) -> list[dict[str, object]]:
     mean = {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
     values = {"std": spread.std(ddof=1), "min": spread.min(), "max": spread.max()}
     return [
-        {**shared, "metric": METRIC, **mean, **interval_columns([found.outcomes])},
-        *({**shared, "metric": f"{METRIC}_{name}", "value": float(value)} for name, value in values.items()),
+        {**shared, "metric": OVER_DRAWS, **mean, **interval_columns([found.outcomes])},
+        *({**shared, "metric": f"{OVER_DRAWS}_{name}", "value": float(value)} for name, value in values.items()),
     ]

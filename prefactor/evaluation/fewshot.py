@@ -11,7 +11,7 @@ from prefactor.cohorts import Cohort
 from prefactor.evaluation.accuracy import adapted, compare_between, correct, empty_margin, per_user
 from prefactor.evaluation.calibration import PLAIN, Forecast
 from prefactor.evaluation.items import Kind, Outcomes
-from prefactor.evaluation.recovery import METRIC, CandidatePool, utility_correlations
+from prefactor.evaluation.recovery import UTILITY_CORRELATION, CandidatePool, utility_correlations
 from prefactor.evaluation.results import Judged
 from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, is_asked, make_pool, user_doubts
 from prefactor.methods.base import Margin, RewardModel
@@ -98,7 +98,9 @@ def _judge(
             if questions.doubts
         },
         further={
-            seed: {METRIC: torch.cat(answers.recovered).numpy()} for seed, answers in found.items() if answers.recovered
+            seed: {UTILITY_CORRELATION: torch.cat(answers.recovered).numpy()}
+            for seed, answers in found.items()
+            if answers.recovered
         },
         known=cohort.known(limit).pairs_per_user().numpy(),
     )

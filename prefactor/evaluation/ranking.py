@@ -21,7 +21,7 @@ REFERENCES = {BY_CONFIDENCE: "confidence", "plain_doubt": "plain_doubt", BT: BT}
 
 
 @dataclass(frozen=True)
-class Condition:
+class Doubted:
     """One (split, shots): users in one order, ``accuracy`` (S, U) by training seed, ``doubts`` (S, U) by name.
 
     ``pairs`` (U,) is the number of evaluation pairs behind a user's accuracy. ``common`` (U,) is BT's
@@ -63,7 +63,7 @@ def ranking_rows(
     return in_schema(pd.DataFrame([{"setting": "", **row, **identity} for row in rows]))
 
 
-def _condition(users: pd.DataFrame, shots: object, bt: pd.DataFrame | None) -> Condition | None:
+def _condition(users: pd.DataFrame, shots: object, bt: pd.DataFrame | None) -> Doubted | None:
     names = [column for column in users if column.startswith(DOUBT) and users[column].notna().any()]
     fixed = users if pd.isna(shots) else users[users["known"] == shots]
     if not names or not len(fixed):
@@ -77,10 +77,10 @@ def _condition(users: pd.DataFrame, shots: object, bt: pd.DataFrame | None) -> C
         same = bt[(bt["split"] == users["split"].iloc[0]) & bt["shots"].isna()]  # BT's is the same whatever is known
         common = same.groupby("user_id")[f"{DOUBT}{BY_CONFIDENCE}"].mean().reindex(order).to_numpy(np.float64)
     seeds = tuple(map(str, tables["accuracy"].columns))
-    return Condition(seeds, tables["accuracy"].to_numpy(np.float64).T, doubts, pairs.to_numpy(), common)
+    return Doubted(seeds, tables["accuracy"].to_numpy(np.float64).T, doubts, pairs.to_numpy(), common)
 
 
-def _rows(found: Condition, thirds: bool, against: str) -> list[dict[str, object]]:
+def _rows(found: Doubted, thirds: bool, against: str) -> list[dict[str, object]]:
     columns = _columns(found)
     if thirds:
         columns |= {(metric, ALL_SEEDS): values for metric, values in _thirds(found).items()}
@@ -103,7 +103,7 @@ def _rows(found: Condition, thirds: bool, against: str) -> list[dict[str, object
     ]
 
 
-def _columns(found: Condition) -> dict[tuple[str, str], np.ndarray]:
+def _columns(found: Doubted) -> dict[tuple[str, str], np.ndarray]:
     """(U,) pseudo-values by metric and seed."""
     everyone = {**found.doubts, BT: np.broadcast_to(found.common, found.accuracy.shape)}
     by_seed = {
@@ -126,7 +126,7 @@ def _over_seeds(values: np.ndarray) -> np.ndarray:
     return ordered.mean(0) if len(ordered) else values[0]
 
 
-def _thirds(found: Condition) -> dict[str, np.ndarray]:
+def _thirds(found: Doubted) -> dict[str, np.ndarray]:
     """(U,) accuracy, mean over seeds, of the users of each third by their mean doubt; NaN elsewhere."""
     accuracy, columns = found.accuracy.mean(0), {}
     for name, doubts in found.doubts.items():

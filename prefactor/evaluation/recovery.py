@@ -15,7 +15,7 @@ from prefactor.evaluation.ceiling import Truth
 from prefactor.methods.base import RewardModel, UserState
 from prefactor.preferences import PairBatch, Responses, content_id
 
-METRIC = "utility_correlation"
+UTILITY_CORRELATION = "utility_correlation"
 PROMPTS = 8  # times their candidates are comparisons of every user: more than evaluation pairs
 ROWS_PER_CHUNK = 65_536  # bounds the users x candidates comparisons in memory
 

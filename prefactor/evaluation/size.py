@@ -8,10 +8,10 @@ import torch
 
 from prefactor.methods.base import RewardModel
 
-USERS = (10, 100, 1_000, 10_000, 100_000)
+SIZES = (10, 100, 1_000, 10_000, 100_000)
 
 
-def parameters_by_users(model: RewardModel, users: Sequence[int] = USERS) -> pd.DataFrame:
+def parameters_by_users(model: RewardModel, users: Sequence[int] = SIZES) -> pd.DataFrame:
     """Columns ``users`` and ``parameters``: of the same method on the same states, had it been trained on so many.
 
     Counted on models built for that many users without memory for their numbers. They are the parameters that are kept:

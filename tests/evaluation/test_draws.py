@@ -8,7 +8,7 @@ import torch
 
 from prefactor.cohorts import Cohort
 from prefactor.evaluation.accuracy import margins, per_user
-from prefactor.evaluation.draws import METRIC, draw_rows, drawn_rank, draws_table, judge_draws
+from prefactor.evaluation.draws import OVER_DRAWS, draw_rows, drawn_rank, draws_table, judge_draws
 from prefactor.evaluation.results import RESULTS
 from tests.evaluation.test_results import IDENTITY
 from tests.methods.test_contract import make_model
@@ -68,8 +68,8 @@ def test_rows_hold_the_mean_and_the_spread_of_draws(cohort: Cohort) -> None:
         value = rows[rows.shots == shots].set_index("metric")["value"]
         by_draw = table[table.shots == shots].groupby("draw")["accuracy"].mean()
         expected = {"": by_draw.mean(), "_std": by_draw.std(), "_min": by_draw.min(), "_max": by_draw.max()}
-        assert value.to_dict() == pytest.approx({f"{METRIC}{name}": figure for name, figure in expected.items()})
-    mean = rows[rows.metric == METRIC].iloc[0]
+        assert value.to_dict() == pytest.approx({f"{OVER_DRAWS}{name}": figure for name, figure in expected.items()})
+    mean = rows[rows.metric == OVER_DRAWS].iloc[0]
     assert mean.low_items <= mean.ci_low < mean.value < mean.ci_high <= mean.high_items + 0.05
     assert (mean.n_users, mean.n_pairs, mean.n_items) == (12, 72, 9)
 
