@@ -36,6 +36,22 @@ def side_by_side(values: Tensor, segment: Tensor, size: int) -> tuple[Tensor, Te
     return values.new_zeros(size, longest, *values.shape[1:]).index_put((segment, place), values), place
 
 
+def connected(first: Tensor, second: Tensor, size: int) -> Tensor:
+    """(size,) for each node the least node that edges ``first`` - ``second``, (E,) and (E,), connect it with.
+
+    Labels spread along edges and along themselves, so that a chain takes about the logarithm of its length in turns.
+    """
+    label = torch.arange(size, device=first.device)
+    while True:
+        least = torch.minimum(label[first], label[second])
+        spread = label.scatter_reduce(0, torch.cat([first, second]), least.repeat(2), "amin")
+        spread = spread.scatter_reduce(0, torch.cat([label[first], label[second]]), least.repeat(2), "amin")
+        spread = spread[spread]
+        if torch.equal(spread, label):
+            return label
+        label = spread
+
+
 def groups_by_length(segment: Tensor, size: int, most: Callable[[int], int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Segments of similar length side by side; empty ones are left out.
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefactor.segments import groups_by_length, places, segment_mean, segment_sum
+from prefactor.segments import connected, groups_by_length, places, segment_mean, segment_sum, side_by_side
 
 
 @given(st.lists(st.integers(0, 20), min_size=0, max_size=12), st.integers(1, 500), st.integers(0, 100))
@@ -36,3 +36,26 @@ def test_places_number_each_segments_rows_in_order_of_appearance() -> None:
     assert place.tolist() == [0, 0, 1, 2, 1] and count.tolist() == [2, 0, 3, 0]
     place, count = places(torch.empty(0, dtype=torch.long), 2)
     assert place.tolist() == [] and count.tolist() == [0, 0]
+
+
+@given(st.lists(st.integers(0, 4), max_size=20))
+def test_rows_side_by_side_are_each_segments_own_in_order(owners: list[int]) -> None:
+    segment = torch.tensor(owners, dtype=torch.long)
+    values = torch.arange(1.0, len(owners) + 1).unsqueeze(-1)
+    found, place = side_by_side(values, segment, 5)
+    assert torch.equal(found[segment, place], values)
+    for user in range(5):
+        mine = values[segment == user]
+        assert torch.equal(found[user, : len(mine)], mine) and (found[user, len(mine) :] == 0).all()
+
+
+@given(st.integers(1, 30), st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40))
+def test_connected_nodes_share_their_least_one(size: int, edges: list[tuple[int, int]]) -> None:
+    """Against joining one edge after another."""
+    edges = [(first % size, second % size) for first, second in edges]
+    label = [*range(size)]
+    for first, second in edges:
+        ends = label[first], label[second]
+        label = [min(ends) if value in ends else value for value in label]
+    table = torch.tensor(edges, dtype=torch.long).reshape(-1, 2)
+    assert connected(table[:, 0], table[:, 1], size).tolist() == label

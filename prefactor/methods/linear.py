@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from prefactor.methods.base import Margin, RewardModel, UserState
+from prefactor.methods.gaussians import variance_along
 from prefactor.methods.logistic import KernelPosterior, Observed, WeightPosterior
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_mean, side_by_side
@@ -57,25 +58,20 @@ class LinearReward(RewardModel):
     def _margin(self, users: UserState, direction: Tensor, offset: Tensor, segment: Tensor) -> Margin:
         """Directions (N, D) in feature space and common differences (N,) to margins."""
         mean = offset + (users["mean"][segment] * direction).sum(-1)  # (N,) logit
-        own, place = side_by_side(direction, segment, len(users))
-        return Margin(mean, self._variance(users, own)[segment, place].clamp(min=0))
+        return Margin(mean, self._variance(users, direction, segment))
 
-    def _variance(self, users: UserState, direction: Tensor) -> Tensor:
-        """(U, m, D) directions, each user's own, to posterior variances (U, m) in squared logits."""
+    def _variance(self, users: UserState, direction: Tensor, segment: Tensor) -> Tensor:
+        """Posterior variances (N,) along directions (N, D), in squared logits."""
         if "covariance" in users.tensors:
-            return ((direction @ users["covariance"]) * direction).sum(-1)  # (U,m,D)@(U,D,D)
-        reduced = direction @ users["reduction"].mT  # (U,m,D)@(U,D,n) -> (U,m,n)
-        return self.prior_variance(direction) - reduced.square().sum(-1)
+            return variance_along(direction, users["covariance"], segment)
+        own, place = side_by_side(direction, segment, len(users))
+        reduced = own @ users["reduction"].mT  # (U,n,D)@(U,D,m) -> (U,n,m)
+        return (self.prior_variance(own) - reduced.square().sum(-1))[segment, place].clamp(min=0)
 
 
 def dense_state(posterior: WeightPosterior) -> UserState:
     """The state of users whose posterior is over few weights."""
-    return UserState({"mean": posterior.mean, "covariance": posterior_covariance(posterior)})
-
-
-def posterior_covariance(posterior: WeightPosterior) -> Tensor:
-    """(U, D, D) inverse of the precision."""
-    return torch.cholesky_inverse(torch.linalg.cholesky(posterior.precision))
+    return UserState({"mean": posterior.mean, "covariance": posterior.covariance})
 
 
 def reduced_state(posterior: KernelPosterior) -> UserState:

@@ -28,8 +28,8 @@ class LoadingParameters:
     matched        a user's share of each basis comes from the encoder, by Wasserstein distance; False: no encoder, the
                    shares are those of the mixture of Gaussians that the bases are, by Bayes' rule
     weighed        after training, the powers of the encoder and of the evidence, how well a basis explains the user's
-                   pairs, are the best of POWERS on held-out users, when rewards are calibrated. (1, 0) trusts the
-                   encoder alone, as in training, where evidence would spare it the work; (0, 1) is Bayes' rule alone
+                   pairs, are the best of POWERS on held-out users. (1, 0) trusts the encoder alone, as in training,
+                   where evidence would spare it the work; (0, 1) is Bayes' rule alone
     refined        the pairs move a user's weight around each basis' loading; False: they only choose among loadings
     iterations     of the expectation maximisation that the bases start from
     prior_users    how strongly it draws a basis' covariance to that of all bases, in users

@@ -43,6 +43,16 @@ class Observed:
         offset = difference[:, personal:].sum(-1)  # (N,), 0 without a common reward
         return cls(difference[:, :personal], offset, pairs.segment, pairs.n_users)
 
+    def parts(self, most: int) -> "Iterator[Observed]":
+        """The same pairs, at most ``most`` users at a time, numbered from 0."""
+        order = torch.argsort(self.segment, stable=True)
+        bounds = torch.arange(0, self.users, most, device=order.device)
+        starts = [*torch.searchsorted(self.segment[order], bounds).tolist(), len(order)]
+        for number, first in enumerate(range(0, self.users, most)):
+            rows = order[starts[number] : starts[number + 1]]
+            segment = self.segment[rows] - first
+            yield Observed(self.difference[rows], self.offset[rows], segment, min(most, self.users - first))
+
 
 @dataclass(frozen=True)
 class WeightPosterior:
@@ -50,6 +60,11 @@ class WeightPosterior:
 
     mean: Tensor
     precision: Tensor
+
+    @property
+    def covariance(self) -> Tensor:
+        """(U, D, D) inverse of the precision."""
+        return torch.cholesky_inverse(torch.linalg.cholesky(self.precision))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ One component is empirical Bayes. The E step filters each user's pairs under eac
 the bases will at adaptation; the evidence gives the responsibilities (Bishop 2006, section 9.2).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +54,7 @@ def em_step(observed: Observed, mixture: Mixture, prior_users: float) -> Mixture
     """One E step and one M step."""
     count, total = torch.zeros_like(mixture.log_share), torch.zeros_like(mixture.mean)
     square = torch.zeros_like(mixture.covariance)
-    for part in _users_at_a_time(observed):
+    for part in observed.parts(USERS_PER_CHUNK):
         found, joint = posteriors(part, mixture)
         share = joint.softmax(-1)  # (U,K)
         away = found.mean - mixture.mean  # around the old means: moments around 0 would cancel in single precision
@@ -106,11 +105,3 @@ def _one_k_means(points: Tensor, components: int, generator: torch.Generator) ->
         mean = torch.zeros_like(centre).index_add_(0, label, points) / count.clamp(min=1)
         centre = torch.where(count > 0, mean, centre)
     return centre, torch.cdist(points, centre).argmin(-1)
-
-
-def _users_at_a_time(observed: Observed) -> Iterator[Observed]:
-    """The same pairs, USERS_PER_CHUNK users at a time, numbered from 0."""
-    for first in range(0, observed.users, USERS_PER_CHUNK):
-        last = min(first + USERS_PER_CHUNK, observed.users)
-        rows = (observed.segment >= first) & (observed.segment < last)
-        yield Observed(observed.difference[rows], observed.offset[rows], observed.segment[rows] - first, last - first)

@@ -9,14 +9,12 @@ S is drawn to I / ridge as if ``prior_users`` further users had shown just that 
 Wishart prior, which keeps S well-posed where users are few and dimensions many.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from prefactor.methods.linear import posterior_covariance
 from prefactor.methods.logistic import Observed, fit_kernel, fit_weights
 
 FEW_DIMENSIONS = 64  # up to here (U, D, D) matrices are cheaper than (U, n, n) ones
@@ -84,7 +82,7 @@ def em_step(observed: Observed, population: Population, parameters: EMParameters
 def expected_moments(observed: Observed, population: Population) -> tuple[Tensor, Tensor]:
     """E[w - m] (D,) and E[(w - m)(w - m)'] (D, D) under the users' posteriors, averaged over users."""
     shift, spread = torch.zeros_like(population.mean), torch.zeros_like(population.covariance)
-    for part in _by_users(observed):
+    for part in observed.parts(USERS_PER_CHUNK):
         away, covariances = _posterior_moments(part, population)  # (U,D), (D,D)
         shift += away.sum(0)
         spread += away.T @ away + covariances  # (D,U)@(U,D)
@@ -96,22 +94,7 @@ def _posterior_moments(observed: Observed, population: Population) -> tuple[Tens
     if len(population.mean) <= FEW_DIMENSIONS:
         start = population.mean.expand(observed.users, -1)
         dense = fit_weights(observed, start, torch.linalg.inv(population.covariance))
-        return dense.mean - population.mean, posterior_covariance(dense).sum(0)
+        return dense.mean - population.mean, dense.covariance.sum(0)
     kernel = fit_kernel(observed, population.mean, population.covariance)
     rows = kernel.reduction.flatten(0, 1)  # (U,n,D) -> (Un,D)
     return kernel.mean - population.mean, observed.users * population.covariance - rows.T @ rows
-
-
-def _by_users(observed: Observed) -> Iterator[Observed]:
-    """The same pairs, some users at a time, numbered from 0."""
-    order = torch.argsort(observed.segment, stable=True)
-    bounds = torch.arange(0, observed.users, USERS_PER_CHUNK)
-    starts = [*torch.searchsorted(observed.segment[order], bounds).tolist(), len(order)]
-    for number, first in enumerate(bounds.tolist()):
-        rows = order[starts[number] : starts[number + 1]]
-        yield Observed(
-            observed.difference[rows],
-            observed.offset[rows],
-            observed.segment[rows] - first,
-            min(USERS_PER_CHUNK, observed.users - first),
-        )

@@ -119,8 +119,7 @@ class PReF(FactorisedReward):
             trained = self.user_weight[reference.users.clamp(min=0)]
             weight = torch.where(seen.unsqueeze(-1), trained, posterior.mean)
             posterior = WeightPosterior(weight, self.prior_precision + likelihood_expansion(observed, weight)[1])
-        covariance = torch.cholesky_inverse(torch.linalg.cholesky(posterior.precision))
-        return UserState({"weight": posterior.mean, "covariance": covariance})
+        return UserState({"weight": posterior.mean, "covariance": posterior.covariance})
 
     def observe(self, pairs: PairBatch) -> Observed:
         """The pairs' dphi (N, K), with the common reward's difference as the offset."""

@@ -13,15 +13,13 @@ curved common reward leaves over in what a user happens to be asked about would 
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.methods.parallel_analysis import standing_out
 from prefactor.preferences import PairBatch
+from prefactor.segments import connected
 
 FLIPS = 20  # sets of random signs
 AXES = 512  # principal axes of the differences that are looked at; bounds the (H, H) decompositions of wide states
@@ -113,9 +111,8 @@ def _common_weights(pairs: PairBatch, states: Tensor) -> Tensor:
 def _units(pairs: PairBatch) -> tuple[Tensor, int]:
     """Which of the units (N,) each pair is in, and how many there are: pairs of one user connected by texts."""
     texts = len(pairs.responses)
-    cell = torch.cat([pairs.segment * texts + pairs.chosen, pairs.segment * texts + pairs.rejected]).cpu().numpy()
-    cells, place = np.unique(cell, return_inverse=True)
-    chosen, rejected = place.reshape(2, -1)
-    links = coo_array((np.ones(len(chosen)), (chosen, rejected)), shape=(len(cells), len(cells)))
-    units, label = connected_components(links, directed=False)
-    return torch.from_numpy(label[chosen].astype(np.int64)).to(pairs.chosen.device), int(units)
+    cell = torch.cat([pairs.segment * texts + pairs.chosen, pairs.segment * texts + pairs.rejected])
+    cells, place = torch.unique(cell, return_inverse=True)
+    chosen, rejected = place.view(2, -1)
+    units, unit = torch.unique(connected(chosen, rejected, len(cells))[chosen], return_inverse=True)
+    return unit, len(units)

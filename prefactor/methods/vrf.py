@@ -58,9 +58,10 @@ class VRFParameters:
                           None is the published model, whose bases are phi's outputs
     common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
     calibrated            ours: the scale of rewards is a function of a user's number of pairs, set on held-out users
-    start                 where there are loadings phi starts from the singular vectors of the preference matrix:
-                          ``detected``, those that stand out of chance, so that phi's outputs are an upper bound;
-                          ``svd``, as many as phi has outputs; ``random`` starts as published
+    start                 where there are loadings phi starts from directions of taste: ``detected``, those that stand
+                          out of chance, of the preference matrix or of users' scores, so that phi's outputs are an
+                          upper bound; ``svd``, the matrix' leading singular vectors, as many as phi has outputs;
+                          ``random`` starts as published
     first_ridge           precision of the free user weights' prior in the first step, where there are loadings
     """
 
@@ -273,14 +274,17 @@ class VRF(FactorisedReward):
 
     @torch.no_grad()
     def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
-        if not self.settings.calibrated:
+        weighed = self.loadings is not None and self.matched and self.loadings.settings.weighed
+        if not (weighed or self.settings.calibrated):
             return
         pairs = pairs.compact()
         states = [self.adapt(reference) for reference in known]
-        if self.loadings is not None and self.matched and self.loadings.settings.weighed:
+        if self.loadings is not None and weighed:
             losses = {power: self._calibrated(states, pairs, power) for power in POWERS}
             self.loadings.power.copy_(torch.tensor(min(losses, key=losses.__getitem__)))
-        self._calibrated(states, pairs)
+        self.calibration.reset()
+        if self.settings.calibrated:
+            self._calibrated(states, pairs)
 
     def _calibrated(self, states: Sequence[UserState], pairs: PairBatch, power: Power | None = None) -> float:
         """Calibrate, with other powers of encoder and evidence where given; the mean log loss in nats."""

@@ -1,31 +1,40 @@
 """Directions of taste from the space of states: found where users share no text, and none where there is no taste."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from prefactor.cohorts import PARTS, Cohort
+from prefactor.episodes import EpisodeParameters
 from prefactor.methods.base import Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.parallel_analysis import standing_out
 from prefactor.methods.pref import PReF, PReFParameters
 from prefactor.methods.user_scores import UserScores, distinct_directions
+from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.parameters import build
 from prefactor.preferences import PairBatch, Responses
+from prefactor.training import TrainingParameters, train
 
 WIDTH = 16
 
 
-def own_texts(rank: int, users: int = 300, pairs: int = 20, answers: int = 1) -> tuple[PairBatch, torch.Tensor]:
+def own_texts(
+    rank: int, users: int = 300, pairs: int = 20, answers: int = 1, seed: int = 3
+) -> tuple[PairBatch, torch.Tensor]:
     """Users who judge texts nobody else has met, and the (H, rank) directions in which their tastes differ.
 
     A choice is judged ``answers`` times, each time between the same kept text and another, so that pairs hang together.
     """
-    generator = torch.Generator().manual_seed(3)
+    world, generator = torch.Generator().manual_seed(3), torch.Generator().manual_seed(seed)
     number = users * pairs
     kept = torch.arange(number).repeat_interleave(answers)
     other = number + torch.arange(number * answers)
     scale = torch.linspace(0.3, 3.0, WIDTH)
     states = scale * torch.randn(number * (1 + answers), WIDTH, generator=generator)
-    common = torch.randn(WIDTH, generator=generator) / scale / 2
-    direction = torch.randn(WIDTH, rank, generator=generator) / scale.unsqueeze(-1)
+    common = torch.randn(WIDTH, generator=world) / scale / 2
+    direction = torch.randn(WIDTH, rank, generator=world) / scale.unsqueeze(-1) / 2
     segment = torch.arange(users).repeat_interleave(pairs * answers)
     weight = common + torch.randn(users, rank, generator=generator) @ direction.T  # (U,r)@(r,H)
     odd = 2.0 * torch.randn(number, generator=generator)[kept] if answers > 1 else 0.0  # liked for no reason
@@ -101,3 +110,37 @@ def test_phi_has_as_many_live_outputs_as_there_are_tastes(common: bool, rank: in
     assert int(live[:6].sum()) == rank + (not common)
     right = (model.compare(model.adapt(pairs), pairs).mean > 0).double().mean()
     assert right > 0.6
+
+
+def cohort(role: str, rank: int, seed: int) -> Cohort:
+    """Of own_texts: the last five pairs of every user are for validation."""
+    pairs, _ = own_texts(rank, users=120, seed=seed)
+    if role != "seen":
+        pairs = replace(pairs, users=torch.full_like(pairs.users, -1))
+    known = "train" if role == "seen" else "reference"
+    part = torch.tensor([PARTS.index(known)] * 15 + [PARTS.index("validation")] * 5).repeat(120)
+    names = tuple(f"{role}-{number}" for number in range(120))
+    return Cohort(role, names, pairs, part, torch.arange(20).repeat(120))
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_trained_vrf_is_personal_where_tastes_differ_and_common_where_they_do_not(rank: int) -> None:
+    """Both training steps: of one taste, users with contrary pairs get one and the same answer."""
+    seen, held_out = cohort("seen", rank, 3), cohort("validation", rank, 4)
+    model = {"basis": {"form": "linear", "bases": 6}, "latent": 4, "loadings": {"bases": 3}, "common": True}
+    settings = build(VRFParameters, {**model, "calibrated": True, "unit_prior": True}, "test")
+    shape, known = Shape(WIDTH, len(seen)), seen.known()
+    vrf = VRF(settings, shape, torch.Generator().manual_seed(0))
+    basis = vrf.first_step(torch.Generator().manual_seed(1))
+    assert basis is not None
+    for step in (basis, vrf):
+        step.standardise(known.compact().responses)
+    steps = TrainingParameters(epochs=4, learning_rate=0.01, episodes=EpisodeParameters(users_per_step=20))
+    train(basis, seen, held_out, steps, 0, "test")
+    vrf.start_from(basis)
+    train(vrf, seen, held_out, steps, 0, "test")
+    asked, users = held_out.to_predict("validation"), vrf.adapt(held_out.known())
+    common = vrf.compare(vrf.adapt(held_out.known(0)), asked).mean * users["scale"][asked.segment]
+    common = common / vrf.prior_state(1)["scale"]
+    personal = (vrf.compare(users, asked).mean - common).abs().max()
+    assert (personal < 1e-4) if rank == 0 else (personal > 0.5), personal

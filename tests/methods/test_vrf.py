@@ -239,16 +239,6 @@ def test_the_variance_is_that_of_the_users_weight() -> None:
     torch.testing.assert_close(found.variance, margin.var(0), atol=0.02, rtol=0.05)
 
 
-def test_with_nothing_personal_the_reward_is_the_common_one() -> None:
-    model, pairs = loaded(common=True), make_pairs(4, 5)
-    with torch.no_grad():
-        model.loadings.mean.zero_()
-        model.loadings.log_precision.fill_(100.0)
-        model.phi.last.weight[:3] *= 1e-3
-    difference = model.basis_differences(pairs)[:, -1]
-    torch.testing.assert_close(model.compare(model.adapt(pairs), pairs).mean, difference, atol=1e-3, rtol=1e-2)
-
-
 def test_loadings_without_a_first_step_are_refused() -> None:
     with pytest.raises(InputError, match="give it a basis_training"):
         loaded().prepare(make_pairs(8, 5, seen=True), torch.Generator())
@@ -278,6 +268,17 @@ def test_powers_are_those_that_predict_held_out_users_best() -> None:
     model.calibrate([pairs], later)
     assert max(losses.values()) - min(losses.values()) > 1e-3  # there is something to choose
     assert losses[tuple(model.loadings.power.tolist())] == pytest.approx(min(losses.values()), abs=1e-4)
+
+
+def test_powers_are_chosen_where_rewards_are_not_calibrated() -> None:
+    model, free = loaded(calibrated=True), loaded(calibrated=False)
+    pairs, later = make_pairs(12, 6), make_pairs(12, 6, seed=3)
+    for each in (model, free):
+        with torch.no_grad():
+            each.loadings.mean.mul_(4.0)
+        each.calibrate([pairs], later)
+    assert torch.equal(free.loadings.power, model.loadings.power)
+    assert (free.calibration.constants == 0).all() and (model.calibration.constants != 0).any()
 
 
 def test_calibration_changes_probabilities_and_no_order() -> None:
