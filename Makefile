@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= stylebench
 STUDY ?= stylebench
+TARGETS ?=
 HOST := 127.0.0.1
 MLFLOW_PORT ?= 5000
 SERVE_PORT ?= 5001
@@ -46,10 +47,10 @@ repro: $(INSTALLED)  ## run the whole pipeline, publish its models, say where ev
 		'' '`make mlflow` shows them, `make serve` serves one'
 
 .PHONY: study
-study: $(INSTALLED)  ## run a study, STUDY=stylebench, people, ... (studies/README.md)
+study: $(INSTALLED)  ## run a study, STUDY=stylebench, people, ... or TARGETS of it (studies/README.md)
 	@python -m stages.study '$(STUDY)'
-	@cd 'studies/$(STUDY)' && dvc repro
-	@printf '\n%-18s %s\n' 'Report:' '$(CURDIR)/studies/$(STUDY)/reports/index.html'
+	@cd 'studies/$(STUDY)' && dvc repro $(TARGETS)
+	@printf '\n%-18s %s\n' 'Reports:' '$(CURDIR)/studies/$(STUDY)/reports'
 
 .PHONY: test
 test: $(INSTALLED)  ## run the tests

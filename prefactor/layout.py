@@ -44,6 +44,11 @@ def signal(dataset: str, backbone: str) -> Path:
     return REPORTS / "signal" / dataset / backbone
 
 
+def search(method: str) -> Path:
+    """A method's configurations and their scores."""
+    return REPORTS / "search" / method
+
+
 def portrait(dataset: str, backbone: str) -> Path:
     """What the default VRF has learnt of its users."""
     return REPORTS / "portrait" / dataset / backbone

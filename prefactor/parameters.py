@@ -65,6 +65,16 @@ def as_dict(parameters: Any) -> dict[str, Any]:
     return TypeAdapter(type(parameters)).dump_python(parameters, mode="json")
 
 
+def merged(base: Any, changes: Any) -> Any:
+    """``base`` with ``changes``: mappings are merged key by key, everything else is replaced."""
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    return {
+        key: merged(base[key], changes[key]) if key in base and key in changes else {**base, **changes}[key]
+        for key in {**base, **changes}
+    }
+
+
 def nearest(name: object, known: Iterable[object], what: str = "keys") -> str:
     """How an error about an unknown name ends: the nearest known one if any is near, else all of them.
 

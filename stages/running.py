@@ -20,7 +20,7 @@ SILENT = {
 }
 
 
-SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation", "signal", "portrait")
+SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation", "signal", "portrait", "search")
 
 
 def check_sections(values: Mapping[str, Any], where: Path | str = "params.yaml") -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
-from prefactor.parameters import load_parameters, nearest
+from prefactor.parameters import load_parameters, merged, nearest
 from stages.running import check_sections, run
 
 STUDIES = Path("studies")
@@ -42,21 +42,11 @@ def study(name: str) -> None:
     for section in WHOLE:
         if section in changes:
             parameters[section] = {}
-    merged = merge(parameters, changes)
-    merged["methods"] = {method: spelt_out(variants, method) for method, variants in merged["methods"].items()}
+    whole = merged(parameters, changes)
+    whole["methods"] = {method: spelt_out(variants, method) for method, variants in whole["methods"].items()}
     with atomic_file(folder / "params.yaml") as scratch:
-        scratch.write_text(HEADER + yaml.dump(merged, Dumper=Plain, sort_keys=False), encoding="utf-8")
+        scratch.write_text(HEADER + yaml.dump(whole, Dumper=Plain, sort_keys=False), encoding="utf-8")
     print(f"wrote {folder / 'params.yaml'}", file=sys.stderr)
-
-
-def merge(base: Any, changes: Any) -> Any:
-    """``base`` with ``changes``: mappings are merged key by key, everything else is replaced."""
-    if not (isinstance(base, dict) and isinstance(changes, dict)):
-        return changes
-    return {
-        key: merge(base[key], changes[key]) if key in base and key in changes else {**base, **changes}[key]
-        for key in {**base, **changes}
-    }
 
 
 def spelt_out(variants: dict[str, Any], method: str) -> dict[str, Any]:
@@ -71,7 +61,7 @@ def spelt_out(variants: dict[str, Any], method: str) -> dict[str, Any]:
         if model not in written:
             meant = nearest(model, written, "variants that are like no other")
             raise InputError(f"methods.{method}.{name} is like {model!r}, but there is no such variant{meant}")
-        found[name] = merge(variants[model], {key: value for key, value in variant.items() if key != LIKE})
+        found[name] = merged(variants[model], {key: value for key, value in variant.items() if key != LIKE})
     return found
 
 

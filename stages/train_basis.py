@@ -17,27 +17,18 @@ def train_basis(dataset: str, backbone: str, method: str, variant: str) -> None:
 
 def _fit(cell: Cell) -> None:
     # Imported here because most methods have no first step, and torch alone takes seconds to load.
-    from prefactor.errors import InputError
     from prefactor.methods.storage import save_model
-    from prefactor.seeds import generator
-    from prefactor.training import train, write_history
+    from prefactor.training import write_history
     from stages import trainings
 
-    parameters, cohorts = (
-        trainings.method_parameters(cell).basis_training,
-        trainings.cell_cohorts(cell, trainings.cell_states(cell)),
-    )
-    assert parameters is not None
+    parameters = trainings.method_parameters(cell)
+    cohorts = trainings.cell_cohorts(cell, trainings.cell_states(cell))
     history = []
     with atomic_folder(cell.bases) as scratch:
         for seed in trainings.run_parameters().seeds:
-            model = trainings.new_model(cell, cohorts["seen"], seed)
-            basis = model.first_step(generator(seed, cell.method, "basis"))
-            if basis is None:
-                raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
-            basis.standardise(cohorts["seen"].known().compact().responses)
-            name = f"train-basis {cell} seed {seed}"
-            history += train(basis, cohorts["seen"], cohorts["validation"], parameters, seed, name).history
+            model = trainings.new_model(cell, parameters, cohorts["seen"], seed)
+            basis, trained = trainings.trained_basis(cell, parameters, model, cohorts, seed)
+            history += trained.history
             save_model(basis, seed_folder(scratch, seed))
         write_history(scratch / "history.csv", history)
 

@@ -27,7 +27,7 @@ def train_encoder(dataset: str, backbone: str, method: str, variant: str) -> Non
 
 
 def _train(cell: Cell, parameters: MethodParameters, cohorts: dict[str, Cohort], seed: int, folder: Path) -> Trained:
-    model = new_model(cell, cohorts["seen"], seed)
+    model = new_model(cell, parameters, cohorts["seen"], seed)
     if parameters.basis_training is not None:
         model.start_from(load_model(seed_folder(cell.bases, seed)))
     name = f"train-encoder {cell} seed {seed}"

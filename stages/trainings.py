@@ -16,7 +16,7 @@ from prefactor.methods.base import RewardModel, Shape
 from prefactor.parameters import build, load_parameters, nearest, section
 from prefactor.seeds import generator
 from prefactor.surface import open_surface
-from prefactor.training import TrainingParameters
+from prefactor.training import Trained, TrainingParameters, train
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ def method_kind(cell: Cell) -> type[RewardModel]:
     return METHODS[cell.method]
 
 
-def new_model(cell: Cell, seen: Cohort, seed: int) -> RewardModel:
+def new_model(cell: Cell, parameters: MethodParameters, seen: Cohort, seed: int) -> RewardModel:
     """A model with fresh parameters for one seed, scaled to the training responses."""
     kind = method_kind(cell)
-    settings = build(kind.Parameters, method_parameters(cell).model, f"{cell.parameters}.model")
+    settings = build(kind.Parameters, parameters.model, f"{cell.parameters}.model")
     known = seen.known().compact()
     shape = Shape(
         width=known.responses.views[kind.view].shape[1] if kind.view else 0,
@@ -137,3 +137,15 @@ def new_model(cell: Cell, seen: Cohort, seed: int) -> RewardModel:
     model = kind(settings, shape, generator(seed, cell.method, "initial"))  # type: ignore[call-arg]
     model.standardise(known.responses)
     return model
+
+
+def trained_basis(
+    cell: Cell, parameters: MethodParameters, model: RewardModel, cohorts: Mapping[str, Cohort], seed: int
+) -> tuple[RewardModel, Trained]:
+    """The first of two steps of a fresh ``model``'s training; InputError if its method has one step only."""
+    basis = model.first_step(generator(seed, cell.method, "basis"))
+    if basis is None or parameters.basis_training is None:
+        raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
+    basis.standardise(cohorts["seen"].known().compact().responses)
+    name = f"train-basis {cell} seed {seed}"
+    return basis, train(basis, cohorts["seen"], cohorts["validation"], parameters.basis_training, seed, name)

@@ -71,6 +71,12 @@ def tiny_parameters() -> dict:
         "evaluation": {"shots": [1, 3], "draws": 2, "draw_shots": [2], "doubts": [1, 3], "recovery": [1]},
         "signal": {"components": 8, "permutations": 9},
         "portrait": {"judge": None},
+        "search": {
+            "methods": ["bt"],
+            "number": 3,
+            "shots": [1, 3],
+            "spaces": {"bt": {"training": {"learning_rate": [0.001, 0.01, 0.1]}}},
+        },
     }
 
 

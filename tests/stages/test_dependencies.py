@@ -23,7 +23,7 @@ HARMLESS = {
     "stages/running.py",
 }
 FOR_TRAINING = ("prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
-READS_CACHE_ONLY = {"train-basis", "train-encoder", "evaluate", "ceiling", "signal", "portrait", "compare"}
+READS_CACHE_ONLY = {"train-basis", "train-encoder", "search", "evaluate", "ceiling", "signal", "portrait", "compare"}
 
 
 def imported(path: Path) -> Iterator[Path]:

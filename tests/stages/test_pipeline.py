@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -88,6 +89,15 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
     page = (whole.folder / "reports" / "index.html").read_text()
     assert "Does it know whom it gets wrong?" in page and "Was the taste itself recovered?" in page
     assert "Parameters for so many seen users" in page
+
+
+def test_a_search_scores_default_and_what_it_draws_best_first(whole: Project) -> None:
+    table = pd.read_csv(whole.root / "reports/search/bt/configurations.csv")
+    assert sorted(table["number"]) == [0, 1, 2] and table["score"].is_monotonic_decreasing
+    changes = table.set_index("number")["changes"].map(json.loads)
+    assert changes[0] == {} and changes[1] != changes[2] and set(changes[1]) == {"training"}
+    parts = table[[f"stylebench/minilm {name}" for name in ("seen", "1", "3")]]
+    assert np.allclose(table["score"], parts.mean(axis=1)) and not list(whole.root.glob("reports/search/*.part"))
 
 
 def test_a_second_repro_runs_nothing(whole: Project) -> None:

@@ -9,7 +9,8 @@ import yaml
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
 from prefactor.parameters import build
-from stages.study import merge, spelt_out, study
+from prefactor.parameters import merged
+from stages.study import spelt_out, study
 from stages.trainings import MethodParameters, RunParameters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +65,7 @@ def test_a_variant_like_none_that_is_written_out_is_named(model: str) -> None:
 
 
 def test_mappings_merge_and_all_else_is_replaced() -> None:
-    assert merge({"a": {"b": 1, "c": [1, 2]}, "d": 0}, {"a": {"c": [3]}, "e": {}}) == {
+    assert merged({"a": {"b": 1, "c": [1, 2]}, "d": 0}, {"a": {"c": [3]}, "e": {}}) == {
         "a": {"b": 1, "c": [3]},
         "d": 0,
         "e": {},

@@ -1,0 +1,84 @@
+"""Search for a method's parameters: configurations drawn from its space, scored on validation pairs alone.
+
+A space is a nest of lists: each list holds the values that one parameter may take, by its key as in params.yaml. Every
+configuration takes one value of each at random, on top of the method's ``default``; the first one is ``default`` as it
+stands. All methods get as many.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefactor.cohorts import Cohort
+from prefactor.errors import InputError
+from prefactor.evaluation.accuracy import predict
+from prefactor.methods.base import RewardModel
+from prefactor.seeds import mixed_seed
+
+Space = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SearchParameters:
+    """What is searched.
+
+    methods   whose parameters are searched
+    number    configurations of each, ``default`` among them
+    shots     numbers of reference pairs at which held-out users are judged
+    seed      of the draws, and of training
+    spaces    the space of each method, below ``model``, ``basis_training`` and ``training``
+    """
+
+    methods: tuple[str, ...] = ()
+    number: int = 25
+    shots: tuple[int, ...] = (1, 3, 9, 20)
+    seed: int = 0
+    spaces: Mapping[str, Space] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.number < 1 or not self.shots:
+            raise ValueError(f"number must be at least 1 and shots not empty, got {self.number} and {[*self.shots]}")
+        missing = [method for method in self.methods if method not in self.spaces]
+        if missing:
+            raise ValueError(f"spaces lacks {', '.join(missing)}: say what is searched, or leave it out of methods")
+
+
+def configurations(space: Space, number: int, seed: int, method: str) -> list[dict[str, Any]]:
+    """``number`` different changes to a method's parameters, of which the first changes nothing.
+
+    Fewer where the space has no more. Raises InputError for what is not a nest of lists.
+    """
+    drawn: list[dict[str, Any]] = [{}]
+    dice = random.Random(mixed_seed(seed, "search", method))
+    for _ in range(min(number, _size(space, method) + 1) - 1):
+        while (changes := _draw(space, dice)) in drawn:
+            pass
+        drawn.append(changes)
+    return drawn
+
+
+def score(model: RewardModel, seen: Cohort, held_out: Cohort, shots: Sequence[int]) -> dict[str, float]:
+    """Mean accuracy on validation pairs of ``seen`` users, and of held-out users by shots; ``mean`` of them all."""
+    found = {"seen": predict(model, seen, "validation")}
+    found |= {str(size): predict(model, held_out, "validation", size) for size in shots}
+    scores = {name: float(figures.accuracy[figures.pairs > 0].mean()) for name, figures in found.items()}
+    return {**scores, "mean": sum(scores.values()) / len(scores)}
+
+
+def _draw(space: Any, dice: random.Random) -> Any:
+    if isinstance(space, Mapping):
+        return {key: _draw(below, dice) for key, below in space.items()}
+    return dice.choice(space)
+
+
+def _size(space: Any, where: str) -> int:
+    """How many configurations there are."""
+    if isinstance(space, Mapping):
+        size = 1
+        for key, below in space.items():
+            size *= _size(below, f"{where}.{key}")
+        return size
+    if not isinstance(space, list) or not space or len({repr(value) for value in space}) < len(space):
+        raise InputError(f"search.spaces.{where} must be a list of different values to choose from, but is {space!r}")
+    return len(space)
