@@ -121,7 +121,10 @@ def test_the_final_block_is_touched_by_no_other_study(tmp_path: Path, monkeypatc
         return found
 
     final = touched("final")
-    assert final == {("jester", "final", seed) for seed in (100, 101, 102)} | {("stylebench", 101, 101)}
-    others = set().union(*(touched(name) for name in STUDIES if name != "final"))
+    assert final == {("jester", "final", seed) for seed in (100, 101, 102)} | {
+        ("stylebench", seed, seed) for seed in (101, 102, 103)
+    }
+    assert {key[1] for key in touched("everyone")} == {"both"}  # after the final block, not before
+    others = set().union(*(touched(name) for name in STUDIES if name not in ("final", "everyone")))
     assert not {key[:2] for key in final} & {key[:2] for key in others}
     assert not {key[2] for key in final} & {key[2] for key in others}

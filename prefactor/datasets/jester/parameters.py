@@ -17,7 +17,8 @@ class JesterParameters:
     pairs_per_user   pairs drawn at random of each person; one who has fewer keeps them all. Rules that keep jokes
                      apart leave few of them: both jokes of 100 are among 30 in 9 % of pairs
     block            ``development``: four fifths of the people; ``final``: the other fifth, for the last measurement
-                     of a piece of work. Who belongs to which depends on no parameter
+                     of a piece of work; ``both`` is everyone, and spends the final block. Who belongs to which depends
+                     on no parameter
     seed             of both draws
     """
 
@@ -25,7 +26,7 @@ class JesterParameters:
     users: int | None = 5000
     minimum_ratings: int = 100
     pairs_per_user: int = 800
-    block: Literal["development", "final"] = "development"
+    block: Literal["development", "final", "both"] = "development"
     seed: int = 0
 
     def __post_init__(self) -> None:
