@@ -2,6 +2,9 @@
 
 Resampling users alone treats the prompts of the evaluation as the only ones there could be. If all users met the same
 ones, a prompt that happens to suit a method lifts all of them at once, and the interval is too narrow.
+
+A mean has a closed form (``over_users_and_items``). For what is none, a rank correlation for one, every item is left
+out in turn: ``means_without_items`` is what it is then computed from, ``with_items_left_out`` its interval.
 """
 
 import json
@@ -23,6 +26,8 @@ Kind = Literal["prompts", "items"]
 Condition = tuple[str, int | None]  # split, shots
 COLUMNS = ["item", "other_item"]
 USERS = "users"
+MANY_ITEMS = 300  # up to so many are left out one by one
+BLOCKS = 100  # of more items: enough to know a variance to 14 %
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,13 @@ class Outcomes:
         if not (np.array_equal(self.user, other.user) and np.array_equal(self.items, other.items)):
             raise InputError("two methods were judged on different pairs: rerun stage evaluate")
         return Outcomes(self.value - other.value, self.user, self.items, self.kind)
+
+    def of_users(self, numbers: np.ndarray) -> "Outcomes":
+        """The pairs of some users alone, who are numbered anew in the order given."""
+        place = np.full(max(self.user.max(initial=-1), numbers.max(initial=-1)) + 1, -1)
+        place[numbers] = np.arange(len(numbers))
+        mine = place[self.user] >= 0
+        return Outcomes(self.value[mine], place[self.user[mine]], self.items[mine], self.kind)
 
 
 def read_kind(prepared: Path) -> Kind:
@@ -100,13 +112,51 @@ def interval_columns(groups: Sequence[Outcomes | None]) -> dict[str, object]:
     known = [group for group in groups if group is not None]
     if not known or len(known) < len(groups):
         return {"resampled": USERS}
-    interval = over_users_and_items(known)
+    return columns_of(over_users_and_items(known), known[0].kind, count_items(known))
+
+
+def columns_of(interval: Interval, kind: Kind, items: int) -> dict[str, object]:
+    """The same of an interval over users and so many items that is already there."""
     return {
         "low_items": interval.low,
         "high_items": interval.high,
-        "n_items": count_items(known),
-        "resampled": f"{USERS}; {USERS} and {known[0].kind}",
+        "n_items": items,
+        "resampled": f"{USERS}; {USERS} and {kind}",
     }
+
+
+def means_without_items(outcomes: Outcomes, users: int) -> np.ndarray:
+    """(J, U) means of users' values without the pairs on one of J items; NaN for who has no others.
+
+    More than ``MANY_ITEMS`` items are dealt into ``BLOCKS`` blocks at random, always the same, of which one is left
+    out at a time.
+    """
+    blocks, count = _blocks(outcomes.items)
+    named = [(blocks[:, [place]] == blocks[:, :place]).any(1) for place in range(blocks.shape[1])]
+    once = ~np.stack(named, 1)  # (N,M): a pair leaves with a block once, also if both its items are of it
+    cell = (blocks * users + outcomes.user[:, None])[once]
+    value = np.broadcast_to(outcomes.value[:, None], blocks.shape)[once]
+    gone, lost = (np.bincount(cell, weights, count * users).reshape(count, users) for weights in (None, value))
+    pairs, total = (np.bincount(outcomes.user, weights, users) for weights in (None, outcomes.value))
+    left = pairs - gone
+    return np.divide(total - lost, left, out=np.full(left.shape, np.nan), where=left > 0)
+
+
+def with_items_left_out(value: float, over_users: float, users: int, without: np.ndarray) -> Interval:
+    """A figure with a 95 % interval over users and items: ``over_users`` is the variance that users alone give it.
+
+    ``without`` (J,) is the figure without each item. The delete-one jackknife's variance, (J - 1) / J times the sum of
+    squared deviations from their mean, is added to that over users. It is right to first order for pairs of items too,
+    which leave with either (Arvesen 1969). Single pairs' noise is in both, unlike in ``over_users_and_items``: where
+    items have no effect the interval of a rank correlation is wider than that over users by a quarter (45 pairs a user,
+    prompts) to two thirds (12, pairs of items). Student's t, as there; no interval where an item cannot be left out.
+    """
+    count = len(without)
+    if users < 2 or count < 2 or not np.isfinite([value, over_users, *without]).all():
+        return Interval(value, np.nan, np.nan)
+    variance = over_users + (count - 1) / count * np.square(without - without.mean()).sum()
+    low, high = stdtrit(min(users, count) - 1, ENDS) * np.sqrt(variance)
+    return Interval(value, value + float(low), value + float(high))
 
 
 def outcomes_table(outcomes: Mapping[Condition, Outcomes]) -> pd.DataFrame:
@@ -154,6 +204,16 @@ def _frame(split: str, shots: int | None, found: Outcomes) -> pd.DataFrame:
         "value": found.value.astype(np.float32),
     }
     return pd.DataFrame(columns)
+
+
+def _blocks(items: np.ndarray) -> tuple[np.ndarray, int]:
+    """(N, M) the items' numbers from 0, or those of their blocks where they are many; and how many there are."""
+    names, number = np.unique(items, return_inverse=True)
+    count = len(names)
+    if count > MANY_ITEMS:
+        block = np.random.default_rng(0).permutation(count) % BLOCKS
+        number, count = block[number], BLOCKS
+    return number.reshape(items.shape), count
 
 
 def _size(group: Outcomes) -> int:

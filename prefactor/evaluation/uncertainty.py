@@ -1,6 +1,8 @@
 """Which users will a model get wrong? Candidate uncertainties of a user, and how well each orders users by error.
 
-All candidates need a user's reference pairs alone, grow with doubt, and are compared at a fixed number of them:
+All candidates grow with doubt and are compared at a fixed number of reference pairs. Those pairs are all they need to
+know of a user, so they can be told before the questions are; all but ``low_confidence`` and ``fitted``, which read the
+very pairs to predict, though not their labels:
 
     sigma and others    what the method itself offers: ``RewardModel.uncertainties``
     entropy             of w_u in nats, where w_u is a point on a simplex of more than one basis
@@ -11,16 +13,18 @@ All candidates need a user's reference pairs alone, grow with doubt, and are com
     flip_rate           the share of references that those probabilities take for slips
     combined            z(ln expected_error) + z(ln held_out_nll), z by mean and deviation over validation users
     combined_more       the same + z(ln disagreement), where the method offers a disagreement
+    combined_flips      z(ln expected_error) + z(ln flip_rate), the same z
     low_confidence      one minus the mean plain confidence in the very pairs to predict: the one to beat
     fitted              the four z that need nothing of the method, low_confidence among them, weighed by ridge
                         regression of validation users' error
+    fitted_before       the same of the three others: what can be known before the questions are
 
 Lack of data shows in the first two and in what the variance adds to expected_error; inconsistency, of labels with a
 model or with each other, in the two nll and in flip_rate. The first two are free, the next three cost a comparison,
 and the halves as much as adapting once more. Which of them orders users by error is for ``evaluation.ranking`` to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -38,12 +42,18 @@ POOL = 64  # pairs: the mean of min(p, 1 - p) over them is known to about 0.02, 
 ROWS_PER_CHUNK = 65_536  # bounds the users x pool comparisons in memory
 LEAST = 1e-6  # before a logarithm
 BT = "bt"  # its confidence is what others have to beat
-COMBINED, FITTED, BY_CONFIDENCE = "combined", "fitted", "low_confidence"
+COMBINED, BY_CONFIDENCE = "combined", "low_confidence"
+FITTED, FITTED_BEFORE = "fitted", "fitted_before"
 RECIPES = {
     COMBINED: ("expected_error", "held_out_nll"),
     "combined_more": ("expected_error", "held_out_nll", "disagreement"),
+    "combined_flips": ("expected_error", "flip_rate"),
 }
-FITTED_TO = ("expected_error", "reference_nll", "held_out_nll", BY_CONFIDENCE)
+FITS = {
+    FITTED: ("expected_error", "reference_nll", "held_out_nll", BY_CONFIDENCE),
+    FITTED_BEFORE: ("expected_error", "reference_nll", "held_out_nll"),
+}
+OF_QUESTIONS = (FITTED, BY_CONFIDENCE)  # what reads the pairs to predict; all others make do with reference pairs
 RIDGE = 10.0  # users' worth of evidence that a weight is 0
 GENERAL = (  # what can be computed of any method
     "entropy",
@@ -53,7 +63,7 @@ GENERAL = (  # what can be computed of any method
     "held_out_nll",
     "flip_rate",
     *RECIPES,
-    FITTED,
+    *FITS,
     BY_CONFIDENCE,
 )
 FLIP_PRIOR = (1.0, 19.0)  # slips and meant choices seen before any pair: one slip in twenty
@@ -66,11 +76,11 @@ Doubts = dict[str, Tensor]
 class Scales:
     """The constants of combinations, from validation users known by as many pairs as the users who are judged.
 
-    ``by_name`` has mean and standard deviation of ln x by candidate; ``weights`` are those of ``fitted`` by candidate.
+    ``by_name`` has mean and standard deviation of ln x by candidate; ``weights`` those of each of FITS by candidate.
     """
 
     by_name: Mapping[str, tuple[float, float]]
-    weights: Mapping[str, float]
+    weights: Mapping[str, Mapping[str, float]]
 
     @classmethod
     def of(cls, doubts: Mapping[str, Tensor], error: Tensor) -> Self:
@@ -81,24 +91,27 @@ class Scales:
         logs = {name: _log(values[~values.isnan()]) for name, values in doubts.items()}
         found = {name: (float(log.mean()), float(log.std())) for name, log in logs.items() if len(log) > 1}
         scales = cls({name: (mean, std) for name, (mean, std) in found.items() if std > LEAST}, {})
-        parts = [name for name in FITTED_TO if name in scales.by_name]
-        if not parts:
-            return scales
-        design = torch.stack([scales._z(name, doubts[name]) for name in parts], 1)  # (U,P)
-        known = ~(design.isnan().any(1) | error.isnan())
-        design, target = design[known], error[known] - error[known].mean()
-        gram = design.T @ design + RIDGE * torch.eye(len(parts), dtype=design.dtype)
-        weights = torch.linalg.solve(gram, design.T @ target)
-        return replace(scales, weights=dict(zip(parts, weights.tolist(), strict=True)))
+        return replace(scales, weights={name: scales._fit(parts, doubts, error) for name, parts in FITS.items()})
 
     def combined(self, doubts: Mapping[str, Tensor]) -> Doubts:
         """The combinations that the candidates allow."""
-        recipes = {name: dict.fromkeys(parts, 1.0) for name, parts in RECIPES.items()} | {FITTED: self.weights}
+        recipes = {**{name: dict.fromkeys(parts, 1.0) for name, parts in RECIPES.items()}, **self.weights}
         return {
             name: torch.stack([weight * self._z(part, doubts[part]) for part, weight in weights.items()]).sum(0)
             for name, weights in recipes.items()
             if weights and all(part in self.by_name and part in doubts for part in weights)
         }
+
+    def _fit(self, names: Sequence[str], doubts: Mapping[str, Tensor], error: Tensor) -> dict[str, float]:
+        """Weights of those that have a scale, by ridge regression of the error (U,) of users who have all of them."""
+        parts = [name for name in names if name in self.by_name]
+        if not parts:
+            return {}
+        design = torch.stack([self._z(name, doubts[name]) for name in parts], 1)  # (U,P)
+        known = ~(design.isnan().any(1) | error.isnan())
+        design, target = design[known], error[known] - error[known].mean()
+        gram = design.T @ design + RIDGE * torch.eye(len(parts), dtype=design.dtype)  # (P,U)@(U,P)
+        return dict(zip(parts, torch.linalg.solve(gram, design.T @ target).tolist(), strict=True))
 
     def _z(self, name: str, values: Tensor) -> Tensor:
         mean, std = self.by_name[name]

@@ -6,8 +6,9 @@ Shown first are the methods that offer a doubt of their own; what can be compute
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prefactor.evaluation.items import BLOCKS, MANY_ITEMS
 from prefactor.evaluation.ranking import REFERENCES, THIRDS, metric_of, third_metric
-from prefactor.evaluation.uncertainty import BT, BY_CONFIDENCE, COMBINED, FITTED, GENERAL
+from prefactor.evaluation.uncertainty import BT, BY_CONFIDENCE, COMBINED, FITTED, FITTED_BEFORE, GENERAL, OF_QUESTIONS
 from prefactor.reporting import figures
 from prefactor.reporting.estimates import CORRELATION, PERCENT, Estimate
 from prefactor.reporting.panels import Panel, Styles, spoken
@@ -26,7 +27,9 @@ NAMES = {
     "flip_rate": "flip rate",
     COMBINED: "combined",
     "combined_more": "combined, more",
+    "combined_flips": "combined with flips",
     FITTED: "fitted",
+    FITTED_BEFORE: "fitted beforehand",
     BY_CONFIDENCE: "low confidence",
     BT: "BT's low confidence",
 }
@@ -42,7 +45,13 @@ MEANINGS = (
     ("flip rate", "share of known pairs that those probabilities take for slips"),
     ("combined", "expected error and held-out surprise, on scales from validation users"),
     ("combined, more", "the same and disagreement"),
-    ("fitted", "expected error, both surprises and low confidence, weighed by a fit to validation users' error"),
+    ("combined with flips", "expected error and flip rate, on scales from validation users"),
+    (
+        "fitted",
+        "expected error, both surprises and low confidence, weighed by a fit to validation users' error; it reads the "
+        "pairs to predict, without their labels",
+    ),
+    ("fitted beforehand", "the same without low confidence: what can be known before the pairs to predict are"),
     ("low confidence", "one minus mean confidence in the very pairs to predict, without their labels"),
 )
 REFERENCE_NAMES = {
@@ -50,7 +59,7 @@ REFERENCE_NAMES = {
     "plain_doubt": "Minus its confidence on a pool",
     BT: "Minus BT's low confidence",
 }
-DRAWN = ("sigma", COMBINED, FITTED, BY_CONFIDENCE)  # by thirds
+DRAWN = ("sigma", COMBINED, FITTED, FITTED_BEFORE, BY_CONFIDENCE)  # by thirds
 THIRD_NAMES = dict(zip(THIRDS, ("least", "middle", "most"), strict=True))
 SPLIT = "unseen"
 
@@ -76,7 +85,7 @@ def view_of_doubts(section: Section, styled: Styles) -> DoubtView | None:
     rest = {item: names for item, names in asked.items() if item not in own}
     used = {NAMES.get(name, name) for names in asked.values() for name in names}
     return DoubtView(
-        tuple(_sentence(section, item, names) for item, names in own.items()),
+        (*(_sentence(section, item, names) for item, names in own.items()), *_how_intervals(section)),
         _third_panels(section, styled, [*own]),
         _table(section, own, styled),
         tuple((item.label, _by_shots(section, item, names, styled.get(item))) for item, names in own.items()),
@@ -162,26 +171,49 @@ def _third_marks(section: Section, item: Contender, name: str, style: Style | No
 
 
 def _sentence(section: Section, item: Contender, names: Sequence[str]) -> str:
-    """Which candidates go with error, which do not, and whether one beats plain confidence."""
+    """Which candidates go with error, which do not, whether one beats plain confidence, and which can be known before.
+
+    A claim is one of the wider interval, whose low end must be above 0 as printed.
+    """
     own = [name for name in names if name != BT]
     found = {name: estimate for name in own if (estimate := section.get(item, metric_of(name), SPLIT))}
     if not found:
         return ""
-    above = [name for name, estimate in found.items() if estimate.low > 0]
+    above = [name for name, estimate in found.items() if _is_above_zero(estimate)]
     rest = [name for name in found if name not in above]
     parts = [f"go with error: {_listed(section, item, above)}"] if above else []
     parts += [f"do not: {_listed(section, item, rest)}"] if rest else []
-    better = [name for name in above if _beats(section, item, name)]
+    better = [name for name in above if _is_above_zero(section.get(item, f"{metric_of(name)}_minus_confidence", SPLIT))]
     beaten = f"{_listed(section, item, better)} beat" if better else "None beats"
     return (
         f"For {item.label}, of the candidates these {', these '.join(parts)}. "
-        f"{beaten} the mean confidence in the very pairs to predict."
+        f"{beaten} the mean confidence in the very pairs to predict. {_beforehand(above)}"
     )
 
 
-def _beats(section: Section, item: Contender, name: str) -> bool:
-    paired = section.get(item, f"{metric_of(name)}_minus_confidence", SPLIT)
-    return paired is not None and paired.low > 0
+def _beforehand(names: Sequence[str]) -> str:
+    """Which of the candidates that go with error are known before the pairs to predict are."""
+    known = [NAMES.get(name, name) for name in names if name not in OF_QUESTIONS]
+    if not known:
+        return "None that goes with error can be known before those pairs are."
+    return f"Of those that go with error, these can be known before those pairs are: {', '.join(known)}."
+
+
+def _how_intervals(section: Section) -> tuple[str, ...]:
+    """What the wider interval of a correlation is, where there is one."""
+    prefix, shared = metric_of(""), section.shares
+    if not any(key.metric.startswith(prefix) and e.with_items.has_interval for key, e in section.estimates.items()):
+        return ()
+    return (
+        f"This goes by the wider of two intervals. The one over users and {shared} adds, to the variance over users, "
+        f"that of leaving out each of the {shared} in turn (each of {BLOCKS} blocks of them, where there are more than "
+        f"{MANY_ITEMS}), errors and ranks computed anew; single pairs' chance is in both, so it errs on the wide side.",
+    )
+
+
+def _is_above_zero(estimate: Estimate | None) -> bool:
+    """Whether the low end of the wider interval, as it is printed, is above 0."""
+    return estimate is not None and round(estimate.widest.low * CORRELATION.factor, CORRELATION.decimals) > 0
 
 
 def _listed(section: Section, item: Contender, names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from prefactor.cohorts import PARTS, Cohort
 from prefactor.evaluation.fewshot import judge
+from prefactor.evaluation.uncertainty import OF_QUESTIONS
 from prefactor.methods.base import Margin, RewardModel, Shape, UserState
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_sum
@@ -101,6 +102,17 @@ def test_constants_of_combinations_come_from_validation_users_alone(cohorts: dic
     before = fitted(cohorts)
     np.testing.assert_allclose(fitted(turned("unseen", "evaluation")), before, atol=1e-6)
     assert np.abs(fitted(turned("validation", "validation")) - before).max() > 1e-3
+
+
+def test_only_what_is_said_to_reads_the_pairs_to_predict(cohorts: dict[str, Cohort]) -> None:
+    """Other evaluation pairs change ``low_confidence`` and ``fitted``; all else could be told before they were."""
+    model, cohort = make_model("vrf").eval(), cohorts["unseen"]
+    asked = torch.where(cohort.part == PARTS.index("evaluation"), cohort.pairs.chosen.roll(1), cohort.pairs.chosen)
+    others = {**cohorts, "unseen": replace(cohort, pairs=replace(cohort.pairs, chosen=asked))}
+    first, second = (judge({"0": model}, found, (3,), doubts=(3,))[-1].doubts["0"] for found in (cohorts, others))
+    assert {"combined_flips", "fitted_before", *OF_QUESTIONS} <= set(first)
+    for name, values in first.items():
+        assert (np.abs(second[name] - values).max() > 1e-4) == (name in OF_QUESTIONS), name
 
 
 def test_doubts_are_asked_for_where_it_is_said() -> None:

@@ -13,16 +13,21 @@ import torch
 from prefactor.errors import InputError
 from prefactor.evaluation.intervals import over_users
 from prefactor.evaluation.items import (
+    BLOCKS,
+    MANY_ITEMS,
     Kind,
     Outcomes,
+    _blocks,
     _clustered,
     _sharing,
     differences,
     interval_columns,
+    means_without_items,
     outcomes_table,
     over_users_and_items,
     read_kind,
     read_outcomes,
+    with_items_left_out,
 )
 from tests.worlds import make_cohort
 
@@ -150,6 +155,64 @@ def test_differences_are_of_the_same_pairs() -> None:
     assert (interval.low, interval.high) == pytest.approx((0.1, 0.1))
     with pytest.raises(InputError, match="different pairs"):
         found.minus(replace(found, items=found.items[::-1]))
+
+
+@pytest.mark.parametrize("world", [prompts_world, jokes_world])
+def test_means_without_an_item_equal_a_loop(world: Callable[..., Outcomes]) -> None:
+    found = world(np.random.default_rng(10))
+    only = np.concatenate([found.items[:1], found.items])  # the last user's one pair
+    found = Outcomes(np.append(0.5, found.value), np.append(USERS, found.user), only, found.kind)
+    without = means_without_items(found, USERS + 1)
+    for row, item in zip(without, np.unique(found.items), strict=True):
+        left = (found.items != item).all(1)
+        for user in (0, 1, USERS - 1):
+            assert row[user] == pytest.approx(found.value[left & (found.user == user)].mean())
+        assert np.isnan(row[USERS]) == (item in only[0])
+
+
+@pytest.mark.parametrize("memberships", [1, 2])
+def test_many_items_are_left_out_in_blocks_and_a_pair_with_its_block_once(memberships: int) -> None:
+    generator = np.random.default_rng(11)
+    items = np.sort(np.stack([generator.permutation(MANY_ITEMS + 1)[:memberships] for _ in range(6000)]), 1)
+    found = Outcomes(generator.normal(size=6000), np.arange(6000) % 4, items, "items")
+    without, (block, count) = means_without_items(found, 4), _blocks(items)
+    assert without.shape == (BLOCKS, 4) and count == BLOCKS
+    assert (block[:, 0] == block[:, -1]).any()  # both items of some pair in one block
+    sizes = [len(np.unique(items[block == number])) for number in range(BLOCKS)]
+    assert set(sizes) == {3, 4} and sum(sizes) == MANY_ITEMS + 1  # each item in one block
+    for number, row in enumerate(without):
+        left = (block != number).all(1)
+        expected = [found.value[left & (found.user == user)].mean() for user in range(4)]
+        np.testing.assert_allclose(row, expected)
+    few = items % MANY_ITEMS
+    assert len(means_without_items(replace(found, items=few), 4)) == MANY_ITEMS
+
+
+def test_leaving_out_items_one_by_one_gives_a_means_own_interval() -> None:
+    """Of a mean of 20 items, the jackknife's variance is that of the mean."""
+    values = np.random.default_rng(12).normal(size=20)
+    without = (values.sum() - values) / 19
+    interval = with_items_left_out(values.mean(), 0.0, 500, without)
+    half = 2.0930 * values.std(ddof=1) / np.sqrt(20)  # Student's, 19 degrees
+    assert (interval.low, interval.high) == pytest.approx((values.mean() - half, values.mean() + half), rel=1e-4)
+    both = with_items_left_out(values.mean(), values.var(ddof=1) / 20, 500, without)  # users' variance as large
+    assert both.high - both.low == pytest.approx(np.sqrt(2) * (interval.high - interval.low))
+    fewer = with_items_left_out(values.mean(), 0.0, 5, without)
+    assert fewer.high - fewer.low == pytest.approx(2.7764 / 2.0930 * (interval.high - interval.low), rel=1e-4)
+    for unknown in (
+        with_items_left_out(0.0, 1.0, 500, np.array([0.1, np.nan])),
+        with_items_left_out(0.0, 1.0, 1, without),
+    ):
+        assert unknown.value == 0 and np.isnan([unknown.low, unknown.high]).all()
+
+
+def test_some_users_alone_are_numbered_anew() -> None:
+    found = prompts_world(np.random.default_rng(13))
+    some = found.of_users(np.array([7, 3]))
+    assert set(some.user) == {0, 1} and len(some.value) == 2 * PER_USER
+    for new, old in enumerate((7, 3)):
+        assert np.array_equal(some.value[some.user == new], found.value[found.user == old])
+        assert np.array_equal(some.items[some.user == new], found.items[found.user == old])
 
 
 @pytest.mark.parametrize(("kind", "memberships"), [("prompts", 1), ("items", 2)])

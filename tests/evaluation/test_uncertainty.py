@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from prefactor.evaluation.uncertainty import (
-    FITTED_TO,
+    FITS,
+    FITTED,
+    FITTED_BEFORE,
     POOL,
     Scales,
     flip_rate,
@@ -95,23 +97,47 @@ def test_combinations_are_sums_of_standardised_logarithms() -> None:
     doubts = {name: torch.rand(200, generator=generator).double() + 0.1 for name in ("expected_error", "held_out_nll")}
     error = torch.rand(200, generator=generator).double()
     combined = Scales.of(doubts, error).combined(doubts)
-    assert list(combined) == ["combined", "fitted"]
+    assert list(combined) == ["combined", "fitted", "fitted_before"]
     assert float(combined["combined"].mean()) == pytest.approx(0, abs=1e-6)
     logs = [values.log() for values in doubts.values()]
     expected = sum((log - log.mean()) / log.std() for log in logs)
     torch.testing.assert_close(combined["combined"], expected)
     more = {**doubts, "disagreement": torch.rand(200, generator=generator).double() + 0.1}
-    assert list(Scales.of(more, error).combined(more)) == ["combined", "combined_more", "fitted"]
+    assert list(Scales.of(more, error).combined(more)) == ["combined", "combined_more", "fitted", "fitted_before"]
     flat = {**doubts, "expected_error": torch.full((200,), 0.3).double()}
-    assert list(Scales.of(flat, error).combined(flat)) == ["fitted"]
+    assert list(Scales.of(flat, error).combined(flat)) == ["fitted", "fitted_before"]
+
+
+def test_expected_error_and_flip_rate_are_combined_as_the_others_are() -> None:
+    generator = torch.Generator().manual_seed(1)
+    doubts = {name: torch.rand(200, generator=generator).double() + 0.1 for name in ("expected_error", "flip_rate")}
+    found = Scales.of(doubts, torch.rand(200, generator=generator).double()).combined(doubts)
+    logs = [values.log() for values in doubts.values()]
+    torch.testing.assert_close(found["combined_flips"], sum((log - log.mean()) / log.std() for log in logs))
+    assert "combined" not in found  # which needs what is not there
 
 
 def test_fitted_weights_follow_what_goes_with_error_and_leave_out_who_has_none() -> None:
     generator = torch.Generator().manual_seed(0)
-    doubts = {name: torch.rand(400, generator=generator).double() + 0.1 for name in FITTED_TO}
+    doubts = {name: torch.rand(400, generator=generator).double() + 0.1 for name in FITS[FITTED]}
     error = 0.1 * doubts["held_out_nll"].log() + 0.001 * torch.randn(400, generator=generator).double()
-    weights = Scales.of(doubts, error).weights
-    assert weights["held_out_nll"] > 20 * max(abs(weights[name]) for name in FITTED_TO if name != "held_out_nll")
+    found = Scales.of(doubts, error).weights
     unknown = torch.arange(400) % 4 == 0
     apart = Scales.of(doubts, torch.where(unknown, torch.nan, error)).weights
-    assert apart["held_out_nll"] == pytest.approx(weights["held_out_nll"], rel=0.05)
+    for fit, weights in found.items():
+        others = [abs(weight) for name, weight in weights.items() if name != "held_out_nll"]
+        assert len(others) == len(FITS[fit]) - 1 and weights["held_out_nll"] > 20 * max(others)
+        assert apart[fit]["held_out_nll"] == pytest.approx(weights["held_out_nll"], rel=0.05)
+
+
+def test_what_is_fitted_before_the_questions_are_known_does_not_weigh_confidence_in_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    doubts = {name: torch.rand(400, generator=generator).double() + 0.1 for name in FITS[FITTED]}
+    error = 0.1 * (doubts["low_confidence"].log() + doubts["reference_nll"].log())
+    scales = Scales.of(doubts, error)
+    assert scales.weights[FITTED].keys() - scales.weights[FITTED_BEFORE].keys() == {"low_confidence"}
+    first, second = (scales.combined({**doubts, "low_confidence": by * doubts["low_confidence"]}) for by in (1, 2))
+    assert (first[FITTED] - second[FITTED]).abs().min() > 0.01
+    torch.testing.assert_close(first[FITTED_BEFORE], second[FITTED_BEFORE])
+    known = torch.corrcoef(torch.stack([first[FITTED_BEFORE], doubts["reference_nll"].log()]))[0, 1]
+    assert known > 0.95

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from prefactor.reporting.doubts import DoubtView, view_of_doubts
+from prefactor.evaluation.uncertainty import GENERAL
+from prefactor.reporting.doubts import MEANINGS, NAMES, DoubtView, view_of_doubts
 from prefactor.reporting.tables import sections, styles
 
 Maker = Callable[..., pd.DataFrame]
@@ -37,6 +38,59 @@ def test_the_sentence_names_what_fails_and_what_beats_confidence(results: Maker)
     better = (rows["metric"] == "uncertainty_combined_minus_confidence") & (rows["method"] == "vrf")
     rows.loc[better, ["value", "ci_low", "ci_high"]] = 0.1, 0.05, 0.15
     assert "combined (+0.48) beat the mean confidence" in view(rows).sentences[0]
+
+
+def with_items(rows: pd.DataFrame, candidate: str, low: float, high: float) -> pd.DataFrame:
+    """The rows with an interval over users and jokes of VRF's candidate."""
+    of = rows["metric"] == f"uncertainty_{candidate}"
+    mine = of & (rows["method"] == "vrf") & (rows["variant"] == "default") & rows["shots"].isna()
+    known = rows.reindex(columns=[*dict.fromkeys([*rows.columns, "low_items", "high_items", "resampled"])])
+    known["resampled"] = known["resampled"].astype(object)
+    known.loc[mine, ["low_items", "high_items"]] = low, high
+    known.loc[mine, "resampled"] = "users; users and items"
+    return known
+
+
+def test_claims_are_of_the_wider_interval(results: Maker) -> None:
+    fails = "these do not: combined (+0.48), σ as published (−0.22)"
+    assert fails not in view(results()).sentences[0]
+    made = view(with_items(results(), "combined", -0.01, 0.97))
+    assert fails in made.sentences[0]
+    assert "The one over users and items" in made.sentences[-1] and "each of the items in turn" in made.sentences[-1]
+    assert "100 blocks" in made.sentences[-1]
+    assert fails not in view(with_items(results(), "combined", 0.01, 0.95)).sentences[0]
+    narrower = with_items(results(), "combined", -0.01, 0.02)  # which is not the one that claims are of
+    assert fails not in view(narrower).sentences[0]
+    assert not any("interval" in sentence for sentence in view(results()).sentences)
+
+
+@pytest.mark.parametrize(("low", "clear"), [(0.0049, False), (0.0051, True)])
+def test_an_end_that_is_printed_as_zero_is_not_above_it(low: float, clear: bool, results: Maker) -> None:
+    rows = results()
+    paired = (rows["metric"] == "uncertainty_combined_minus_confidence") & (rows["method"] == "vrf")
+    for mask, words in (
+        (rows["metric"] == "uncertainty_combined", "these do not: σ as published"),
+        (paired, "combined (+0.48) beat the mean confidence"),
+    ):
+        changed = rows.copy()
+        changed.loc[mask, ["value", "ci_low", "ci_high"]] = 0.48, low, 0.95
+        assert (words in view(changed).sentences[0]) == clear
+
+
+def test_the_sentence_tells_what_is_known_before_the_pairs_to_predict(results: Maker) -> None:
+    rows = results()
+    assert "can be known before those pairs are: combined." in view(rows).sentences[0]
+    old = rows["metric"].str.startswith("uncertainty_combined")
+    beforehand = rows.assign(metric=rows["metric"].str.replace("_combined", "_fitted_before"))
+    assert "before those pairs are: fitted beforehand." in view(beforehand).sentences[0]
+    asking = rows.assign(metric=rows["metric"].str.replace("_combined", "_fitted"))
+    for without in (asking, rows[~old]):
+        assert "None that goes with error can be known before those pairs are." in view(without).sentences[0]
+
+
+def test_every_candidate_of_any_method_has_a_name_and_a_meaning() -> None:
+    meant = [name for name, _ in MEANINGS]
+    assert {NAMES[name] for name in GENERAL} <= set(meant) and len(set(NAMES.values())) == len(NAMES)
 
 
 def test_each_third_is_drawn_for_what_the_page_sorts_by(results: Maker) -> None:
