@@ -8,12 +8,10 @@ user does not grow with the number of users: the same figure is printed for a te
 """
 
 import argparse
-import platform
-import time
-from dataclasses import replace
 
 import torch
 
+from prefactor.evaluation.latency import Newcomers, processor, seconds
 from prefactor.methods.base import Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.vrf import VRF, VRFParameters
@@ -34,30 +32,6 @@ def make_reference(users: int, pairs: int, responses: int, generator: torch.Gene
         segment=torch.repeat_interleave(torch.arange(users), pairs),
         users=torch.full((users,), -1),
     )
-
-
-def one_user(reference: PairBatch, user: int, pairs: int) -> PairBatch:
-    """The batch of one user, as a program that handles users one by one would hold it."""
-    rows = slice(user * pairs, (user + 1) * pairs)
-    return replace(
-        reference,
-        chosen=reference.chosen[rows],
-        rejected=reference.rejected[rows],
-        segment=torch.zeros(pairs, dtype=torch.long),
-        users=reference.users[:1],
-    )
-
-
-def seconds(work: object, repeats: int) -> float:
-    """Median wall time of ``repeats`` calls after a warm-up."""
-    assert callable(work)
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return sorted(times)[len(times) // 2]
 
 
 def multiplications(users: int, pairs: int, responses: int, settings: VRFParameters) -> int:
@@ -84,7 +58,7 @@ def main() -> None:
     model = VRF(settings, Shape(HIDDEN, 1), generator).eval()
     reference = make_reference(options.users, options.pairs, options.responses, generator)
     tenth = make_reference(options.users // 10, options.pairs, options.responses, generator)
-    singles = [one_user(reference, user, options.pairs) for user in range(options.loop_users)]
+    singles = Newcomers.of(reference, options.loop_users).singles
     square = torch.randn(PRODUCT, PRODUCT, generator=generator)
 
     batched = seconds(lambda: model.adapt(reference), options.repeats) / options.users
@@ -93,7 +67,7 @@ def main() -> None:
     rate = PRODUCT**3 / seconds(lambda: square @ square, options.repeats)
     bound = multiplications(options.users, options.pairs, options.responses, settings) / options.users / rate
 
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{options.users:,} users x {options.pairs} pairs of {options.responses:,} responses, H = {HIDDEN}")
     print(f"batched                 {1e6 * batched:10.2f} us a user")
     print(f"batched, a tenth        {1e6 * fewer:10.2f} us a user")

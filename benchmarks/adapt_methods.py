@@ -1,7 +1,9 @@
 """Every method adapting to new users, all at once against one at a time: microseconds a user, and their ratio.
 
-The first row is what comes before: the embedded backbone's time for the texts of a user's pairs, a sample of users
-together and one by one. The last two columns are adapting as a share of both.
+The first row is what comes before: the embedded backbone's time for the texts of a user's pairs, the texts of a sample
+of users in batches and one by one. The last two columns are adapting as a share of both. How trained models do on real
+users is timed by stage latency, with the same functions; here all methods have as many steps, and users are as many as
+one likes.
 
     python -m benchmarks.adapt_methods --users 1000
 
@@ -11,28 +13,21 @@ is printed.
 """
 
 import argparse
-import platform
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
-from benchmarks.adapt import HIDDEN, make_reference, one_user, seconds
+from benchmarks.adapt import HIDDEN, make_reference
 from benchmarks.embed import make_texts
 from prefactor.backbones import BackboneParameters, load_backbone
+from prefactor.evaluation.latency import Latency, Newcomers, adapting, processor, reading
 from prefactor.methods import METHODS
 from prefactor.methods.base import ClosedForm, RewardModel, Shape
 from prefactor.parameters import build, load_parameters
 from prefactor.preferences import PairBatch, Responses
 
 SEEN = 200
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Seconds a user, when all are handled together and one after the other."""
-
-    together: float
-    alone: float
 
 
 def new_model(name: str, steps: int, responses: Responses, generator: torch.Generator) -> RewardModel:
@@ -60,7 +55,7 @@ def in_view(reference: PairBatch, view: str) -> PairBatch:
     return replace(reference, responses=Responses({view: features}, reference.responses.text))
 
 
-def largest_difference(model: RewardModel, reference: PairBatch, singles: list[PairBatch]) -> float:
+def largest_difference(model: RewardModel, reference: PairBatch, singles: Sequence[PairBatch]) -> float:
     """Of the sample's margins, in logits."""
     together = model.compare(model.adapt(reference), reference).mean
     alone = torch.cat([model.compare(model.adapt(single), single).mean for single in singles])
@@ -80,26 +75,22 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"{options.users:,} users x {options.pairs} pairs, H = {HIDDEN}, {options.steps} steps where steps are taken")
     backbone = encoding(options.backbone_users, options.pairs, options.repeats)
     print(f"{'':10} {'at once':>15} {'one by one':>15} {'ratio':>7} {'difference':>11}   of all: at once, one by one")
     print(f"{'backbone':10} {_times(backbone)}   ({2 * options.pairs} texts a user, float32)")
     for name in options.methods:
         found, difference = measure(name, options)
-        shares = found.together / (found.together + backbone.together), found.alone / (found.alone + backbone.alone)
+        shares = [own / whole for own, whole in zip(found, found.plus(backbone), strict=True)]
         print(f"{name:10} {_times(found)} {difference:11.1e} {shares[0]:14.2%} {shares[1]:10.2%}")
 
 
 def encoding(users: int, pairs: int, repeats: int) -> Latency:
-    """The embedded backbone on generated texts, two a pair."""
+    """Seconds a user of the embedded backbone on generated texts, two a pair."""
     backbone = load_backbone(BackboneParameters(compute_dtype="float32", device="cpu"))
-    count = 2 * pairs
-    prompts, responses = make_texts(users * count)
-    parts = [slice(user * count, (user + 1) * count) for user in range(users)]
-    together = seconds(lambda: backbone.encode(prompts, responses), repeats)
-    alone = seconds(lambda: [backbone.encode(prompts[part], responses[part]) for part in parts], repeats)
-    return Latency(together / users, alone / users)
+    texts = list(zip(*make_texts(users * 2 * pairs), strict=True))
+    return reading(backbone, texts, repeats).times(2 * pairs)
 
 
 def measure(name: str, options: argparse.Namespace) -> tuple[Latency, float]:
@@ -108,15 +99,13 @@ def measure(name: str, options: argparse.Namespace) -> tuple[Latency, float]:
     plain = make_reference(options.users, options.pairs, options.responses, generator)
     reference = in_view(plain, METHODS[name].view)
     model = new_model(name, options.steps, reference.responses, generator)
-    singles = [one_user(reference, user, options.pairs) for user in range(options.loop_users)]
-    together = seconds(lambda: model.adapt(reference), options.repeats) / options.users
-    alone = seconds(lambda: [model.adapt(single) for single in singles], options.repeats) / options.loop_users
-    return Latency(together, alone), largest_difference(model, reference, singles)
+    users = Newcomers.of(reference, options.loop_users)
+    return adapting(model, users, options.repeats), largest_difference(model, users.batch, users.singles)
 
 
 def _times(latency: Latency) -> str:
-    ratio = latency.alone / latency.together
-    return f"{1e6 * latency.together:12,.1f} us {1e6 * latency.alone:12,.1f} us {ratio:6.1f}x"
+    ratio = latency.single / latency.batched
+    return f"{1e6 * latency.batched:12,.1f} us {1e6 * latency.single:12,.1f} us {ratio:6.1f}x"
 
 
 if __name__ == "__main__":

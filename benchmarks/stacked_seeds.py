@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state
 
-from benchmarks.adapt import HIDDEN, make_reference, seconds
+from benchmarks.adapt import HIDDEN, make_reference
+from prefactor.evaluation.latency import seconds
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
 from prefactor.parameters import build, load_parameters

@@ -54,6 +54,11 @@ def portrait(dataset: str, backbone: str) -> Path:
     return REPORTS / "portrait" / dataset / backbone
 
 
+def latency(dataset: str, backbone: str) -> Path:
+    """How long a new user takes every method, and where that was measured."""
+    return REPORTS / "latency" / dataset / backbone
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of the matrix of trainings: what is trained on what."""

@@ -9,14 +9,14 @@ import pandas as pd
 
 from prefactor import layout
 from prefactor.atomic import write_json
-from prefactor.evaluation.comparison import paired_differences
+from prefactor.evaluation.comparison import BASE, paired_differences
 from prefactor.evaluation.items import Condition, Outcomes, differences, read_outcomes
 from prefactor.evaluation.ranking import ranking_rows
 from prefactor.evaluation.results import in_schema, read_results, write_results
+from prefactor.evaluation.signal import headline
+from prefactor.evaluation.variants import DEFAULT, variations
 from prefactor.layout import REPORTS, Cell
-from prefactor.reporting import collect, metrics, write_plots, write_report
-from prefactor.reporting.tables import Contender
-from prefactor.reporting.variants import variations
+from prefactor.reporting import ReportContext, collect, metrics, write_plots, write_report
 from prefactor.trainings import Training
 from stages.running import run
 from stages.trainings import RunParameters, run_parameters
@@ -34,6 +34,8 @@ def compare() -> None:
     context = collect(ROOT, *_commit())
     write_plots(results, REPORTS / "plots", context.trainings)
     write_report(ROOT, REPORTS / "index.html", results, context)
+    for line in signal_lines(parameters, context):
+        print(line)
     print(f"{len(results):,} results in {REPORTS / 'results.csv'}; the report is {REPORTS / 'index.html'}")
 
 
@@ -46,6 +48,12 @@ def joined(parameters: RunParameters) -> pd.DataFrame:
         frames += [read_results(cell.evaluation / "results.parquet") for cell in cells]
         frames += [*_paired(cells), *_ranked(cells)]
     return in_schema(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
+
+
+def signal_lines(parameters: RunParameters, context: ReportContext) -> list[str]:
+    """Is there a personal signal: a line for each dataset and backbone of the run, as stage signal printed it."""
+    tested = [context.signals.get(place) for place in product(parameters.datasets, parameters.backbones)]
+    return [headline(found.findings) for found in tested if found is not None]
 
 
 def _commit() -> tuple[str, bool]:
@@ -63,34 +71,28 @@ def _commit() -> tuple[str, bool]:
 def _paired(cells: list[Cell]) -> list[pd.DataFrame]:
     """Differences from one BT and one VRF, of every other method's cells, and of every variant from its base."""
     figures = {cell: pd.read_parquet(cell.evaluation / "users.parquet") for cell in cells}
-    bases = _bases(cells)
-    common = [cell for method in REFERENCES if (cell := _reference(cells, method)) is not None]
     rows = []
-    for reference in dict.fromkeys([*common, *bases.values()]):
-        of_all = reference in common
-        others = [cell for cell in cells if bases.get(cell) == reference]
-        others += [cell for cell in cells if of_all and cell.method != reference.method]
+    for reference, others in _compared(cells).items():
         single = _outcomes(reference) if others else {}
-        for cell in others:
+        for cell, name in others:
             tables, pairs = (figures[cell], figures[reference]), differences(_outcomes(cell), single)
-            rows.append(paired_differences(*tables, _identity(cell), reference.method, reference.variant, pairs))
+            rows.append(paired_differences(*tables, _identity(cell), name, reference.variant, pairs))
     return rows
 
 
+def _compared(cells: list[Cell]) -> dict[Cell, list[tuple[Cell, str]]]:
+    """By reference, each cell that is held against it, and what the metric calls it: its method, or BASE."""
+    common = {method: cell for method in REFERENCES if (cell := _reference(cells, method)) is not None}
+    found = {cell: [(other, method) for other in cells if other.method != method] for method, cell in common.items()}
+    for cell, base in _bases(cells).items():
+        found.setdefault(base, []).append((cell, BASE))
+    return found
+
+
 def _bases(cells: list[Cell]) -> dict[Cell, Cell]:
-    """What each cell is a variant of; the method's reference where parameters do not tell."""
-    trained = {
-        Contender(cell.method, cell.variant): Training(cell.dataset, cell.backbone, cell.method, cell.variant, ROOT)
-        for cell in cells
-    }
-    known = {item: found.base.variant for item, found in variations(trained).items()}
-    bases = {}
-    for cell in cells:
-        variant = known.get(Contender(cell.method, cell.variant))
-        base = _reference(cells, cell.method) if variant is None else replace(cell, variant=variant)
-        if base is not None and base != cell:
-            bases[cell] = base
-    return bases
+    """What each cell that is a variant of another is a variant of."""
+    trained = {cell: Training(**vars(cell), root=ROOT).summary["parameters"] for cell in cells}
+    return {cell: replace(cell, variant=variation.base) for cell, variation in variations(trained).items()}
 
 
 def _outcomes(cell: Cell) -> dict[Condition, Outcomes]:
@@ -109,6 +111,7 @@ def _ranked(cells: list[Cell]) -> list[pd.DataFrame]:
             _identity(cell),
             None if cell == reference else bt,
             against,
+            _outcomes(cell),
         )
         for cell in cells
     ]
@@ -117,7 +120,7 @@ def _ranked(cells: list[Cell]) -> list[pd.DataFrame]:
 def _reference(cells: list[Cell], method: str) -> Cell | None:
     """The method's default variant if it is run, else its first."""
     found = [cell for cell in cells if cell.method == method]
-    return next((cell for cell in found if cell.variant == "default"), found[0] if found else None)
+    return next((cell for cell in found if cell.variant == DEFAULT), found[0] if found else None)
 
 
 def _identity(cell: Cell) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""Methods against a reference, user by user: paired differences, whose interval the users' spread does not widen."""
+"""Methods against a reference, user by user: paired differences, whose interval the users' spread does not widen.
+
+A reference is the one BT or the one VRF for all other methods, and for a variant its base (``evaluation.variants``).
+Differences from bases have a metric of their own: a method's variants need not all be of one base.
+"""
 
 from collections.abc import Mapping
 
@@ -10,11 +14,13 @@ from prefactor.evaluation.items import Condition, Outcomes, interval_columns
 from prefactor.evaluation.results import ALL_SEEDS, in_schema, setting_text
 
 CONDITION = ["split", "shots"]
+DIFFERENCES = "accuracy_minus_"  # what the metrics of paired differences begin with
+BASE = "base"  # stands for the method's name in the metric of differences from what a variant is a variant of
 
 
 def metric_name(reference: str) -> str:
-    """The metric of differences from a method: ``bt`` -> ``accuracy_minus_bt``."""
-    return f"accuracy_minus_{reference}"
+    """The metric of differences from a method, or from BASE: ``bt`` -> ``accuracy_minus_bt``."""
+    return f"{DIFFERENCES}{reference}"
 
 
 def paired_differences(
@@ -28,7 +34,7 @@ def paired_differences(
     """Rows of ``accuracy_minus_<name>``, seed ``all``, for every (split, shots) both were judged on, and overall.
 
     ``method`` and ``reference`` are per-user tables (``results.per_user_table``); each user's accuracy is first
-    averaged over seeds. ``name`` is the reference's method; ``against`` names its variant in the rows' setting.
+    averaged over seeds. ``name`` is the reference's method or BASE, ``against`` its variant, for the rows' setting.
     ``pairs`` are the differences pair by pair (``items.differences``): with them, intervals over users and items too.
     """
     other = _by_user(reference)["accuracy"].rename("accuracy_other")

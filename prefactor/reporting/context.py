@@ -14,6 +14,7 @@ from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.parameters import load_parameters
 from prefactor.reading import read_object
+from prefactor.reporting.latency import Timings, read_timings
 from prefactor.reporting.portrait import Portrait, read_portrait
 from prefactor.trainings import Training, find_trainings
 
@@ -60,6 +61,7 @@ class DatasetFacts:
     pages: Mapping[str, str] = field(default_factory=dict)  # suite -> path of its Data Docs from the root
     embeddings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # backbone -> its report
     portraits: Mapping[str, Portrait] = field(default_factory=dict)  # backbone -> what its default VRF has learnt
+    timings: Mapping[str, Timings] = field(default_factory=dict)  # backbone -> how long a new user takes
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
     pairs = _table(prepared / "pairs.parquet")
     reports = sorted(root.glob(str(layout.states(name, "*") / "report.json")))
     portraits = sorted(root.glob(str(layout.portrait(name, "*"))))
+    timings = sorted(root.glob(str(layout.latency(name, "*"))))
     texts = _table(prepared / "texts.parquet")
     return DatasetFacts(
         source=source,
@@ -129,6 +132,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
         embeddings={path.parent.name: _object(path) for path in reports},
         portraits={path.name: portrait for path in portraits if (portrait := read_portrait(path))},
+        timings={path.name: timed for path in timings if (timed := read_timings(path))},
     )
 
 

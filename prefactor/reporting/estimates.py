@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
+from prefactor.evaluation.recovery import UTILITY_CORRELATION
+
 MINUS = "\N{MINUS SIGN}"
 TO = "\N{EN DASH}"
 
@@ -39,7 +41,7 @@ def scale_of(metric: str) -> Scale:
         return PERCENT
     if metric.startswith("accuracy"):
         return POINTS if "minus" in metric else PERCENT
-    return CORRELATION if metric.startswith(("uncertainty", "utility_correlation")) else PLAIN
+    return CORRELATION if metric.startswith(("uncertainty", UTILITY_CORRELATION)) else PLAIN
 
 
 @dataclass(frozen=True)

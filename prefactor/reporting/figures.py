@@ -123,9 +123,9 @@ def few_shot(curves: Sequence[Curve], ceilings: Sequence[Mark], name: str, descr
 
 
 def by_value(
-    curves: Sequence[Curve], values: Sequence[str], default: int, axis: str, name: str, description: str
+    curves: Sequence[Curve], values: Sequence[str], own: int, axis: str, name: str, description: str
 ) -> Markup:
-    """Accuracy against a parameter's ``values``, evenly spaced; a line where ``default`` is, by its place among them.
+    """Accuracy against a parameter's ``values``, evenly spaced; a line at the base's ``own``, by its place among them.
 
     The ``shots`` of a curve are places among the values. Intervals are bands.
     """
@@ -135,7 +135,7 @@ def by_value(
         axes.set_xticklabels(values)
         axes.set_xlabel(axis, color=ink("muted"), labelpad=4)
         _percent_axis(axes)
-        axes.axvline(default, color=ink("muted"), linewidth=1, linestyle=(0, (1, 2)))
+        axes.axvline(own, color=ink("muted"), linewidth=1, linestyle=(0, (1, 2)))
         for curve in curves:
             _curve(axes, curve, curve.shots)
         end_labels(axes, [(curve.mark, _last(curve)) for curve in curves], CURVES - sum(CURVE_MARGINS))
@@ -200,14 +200,13 @@ def _whisker(axes: Axes, row: int, mark: Mark, scale: Scale) -> None:
 
 
 def _row_text(axes: Axes, row: int, mark: Mark, scale: Scale) -> None:
-    """Name and detail at the left, value and interval at the right, two lines each."""
-    value = scale.text(mark.estimate.value)
+    row_text(axes, row, (mark.name, scale.text(mark.estimate.value)), (mark.detail, mark.estimate.interval(scale, TO)))
+
+
+def row_text(axes: Axes, row: int, upper: tuple[str, str], lower: tuple[str, str]) -> None:
+    """Name and detail at the left, value and what belongs to it at the right: two lines, each of left and right."""
     left_edge = -LABELS / (WIDTH - LABELS - FIGURES)
-    lines = (
-        (mark.name, value, -0.17, 12.0, ink("ink")),
-        (mark.detail, mark.estimate.interval(scale, TO), 0.21, 9.0, ink("muted")),
-    )
-    for left, right, shift, size, colour in lines:
+    for (left, right), shift, size, colour in ((upper, -0.17, 12.0, ink("ink")), (lower, 0.21, 9.0, ink("muted"))):
         for edge, text in ((left_edge, _short(left)), (1.045, right)):
             place = axes.get_yaxis_transform()
             axes.text(edge, row + shift, text, size=size, color=colour, va="center", transform=place, clip_on=False)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from prefactor.evaluation.recovery import UTILITY_CORRELATION
 from prefactor.reporting import figures
 from prefactor.reporting.estimates import Estimate, Scale, scale_of
 from prefactor.reporting.style import Style, method_name
-from prefactor.reporting.tables import ACCURACY, DIFFERENCE, RECOVERY, Contender, Key, Section
+from prefactor.reporting.tables import ACCURACY, DIFFERENCE, Contender, Key, Section
 from prefactor.reporting.verdict import baseline
 
 COIN = 0.5
@@ -49,7 +50,7 @@ def loss_panels(section: Section, styled: Styles) -> tuple[Panel, ...]:
 
 def recovery_panels(section: Section, styled: Styles) -> tuple[Panel, ...]:
     """Rank correlation with true utility; the line is that of knowing nothing."""
-    return _both_splits(section, styled, RECOVERY, 0.0, "{} users")
+    return _both_splits(section, styled, UTILITY_CORRELATION, 0.0, "{} users")
 
 
 def _both_splits(section: Section, styled: Styles, metric: str, reference: float, title: str) -> tuple[Panel, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from prefactor.atomic import atomic_folder
-from prefactor.reporting.tables import ACCURACY, ALL_SEEDS, SPLITS, Contender, Section, checked, sections
+from prefactor.evaluation.results import ALL_SEEDS
+from prefactor.reporting.tables import ACCURACY, SPLITS, Contender, Section, checked, sections
 from prefactor.trainings import Training
 
 FEW_SHOT = ["dataset", "backbone", "method", "variant", "setting", "shots", "accuracy", "ci_low", "ci_high"]

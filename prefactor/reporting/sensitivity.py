@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from prefactor.evaluation.variants import Variation
 from prefactor.reporting.figures import Curve, Mark, by_value
 from prefactor.reporting.panels import Styles
 from prefactor.reporting.style import PALETTE, Style
 from prefactor.reporting.tables import (
     ACCURACY,
+    FROM_BASE,
     Cell,
     Contender,
     Row,
@@ -21,9 +23,8 @@ from prefactor.reporting.tables import (
     Table,
     cell_of,
     differences_table,
-    from_own,
 )
-from prefactor.reporting.variants import DEFAULT, Variation, variations
+from prefactor.reporting.variants import in_words, variations_of
 from prefactor.trainings import Training
 
 CONDITIONS = (("seen", None), ("unseen", None), ("unseen", 9), ("unseen", 1))  # split, number of reference pairs
@@ -62,8 +63,8 @@ class VariantsView:
 
 
 def view_of_variants(section: Section, styled: Styles, trainings: Mapping[Contender, Training]) -> VariantsView | None:
-    """None where every method is run in its ``default`` alone."""
-    changed = variations(trainings)
+    """None where every method is run in one variant alone."""
+    changed = variations_of(trainings)
     drawn = tuple(_view(section, styled, sweep, number) for number, sweep in enumerate(sweeps(changed)))
     ablations = ablation_table(section, styled, changed)
     return VariantsView(drawn, ablations) if drawn or ablations else None
@@ -73,8 +74,9 @@ def sweeps(changed: Mapping[Contender, Variation]) -> list[Sweep]:
     """A sweep for each number that variants change alone; of two variants with one value the first by name is drawn."""
     found: dict[tuple[Contender, str], dict[float, Contender]] = {}
     own: dict[tuple[Contender, str], float] = {}
-    for item, (base, changes) in sorted(changed.items()):
+    for item, (variant, changes) in sorted(changed.items()):
         if len(changes) == 1 and changes[0].is_numeric:
+            base = item._replace(variant=variant)
             key = base, changes[0].key
             own[key] = changes[0].before
             found.setdefault(key, {own[key]: base}).setdefault(changes[0].after, item)
@@ -82,14 +84,17 @@ def sweeps(changed: Mapping[Contender, Variation]) -> list[Sweep]:
 
 
 def ablation_table(section: Section, styled: Styles, changed: Mapping[Contender, Variation]) -> Table | None:
-    """Every variant's paired difference from its base: seen, unseen, then by reference pairs."""
-    items = [item for item in sorted(section.contenders()) if item.variant != DEFAULT]
-    table = differences_table(section, styled, {item: from_own(item.method) for item in items})
+    """Every variant with its base, what it changes of it, and its paired difference from it by split and shots."""
+    items = {item.label: item for item in sorted(section.contenders())}
+    table = differences_table(section, styled, items.values(), FROM_BASE)
     if table is None:
         return None
-    words = {item.label: str(changed[item]) if item in changed else "" for item in items}
-    rows = tuple(Row(row.label, row.style, (Cell("", words[row.label]), *row.cells)) for row in table.rows)
-    return Table(("What it changes", *table.headings), rows)
+    rows = []
+    for row in table.rows:
+        item = items[row.label]
+        words = section.bases[item], in_words(changed[item]) if item in changed else ""
+        rows.append(Row(row.label, row.style, (*(Cell("", said) for said in words), *row.cells)))
+    return Table(("A variant of", "What it changes", *table.headings), tuple(rows))
 
 
 def _view(section: Section, styled: Styles, sweep: Sweep, number: int) -> SweepView:

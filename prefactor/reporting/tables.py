@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
 
 from prefactor.errors import InputError
+from prefactor.evaluation import comparison
+from prefactor.evaluation.comparison import BASE, DIFFERENCES
 from prefactor.evaluation.ranking import THIRDS, metric_of, third_metric
+from prefactor.evaluation.recovery import UTILITY_CORRELATION
+from prefactor.evaluation.results import ALL_SEEDS
 from prefactor.reporting.estimates import TO, Estimate, scale_of
 from prefactor.reporting.style import Style, method_colours, method_name
 
@@ -16,27 +20,26 @@ IDENTITY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "
 COLUMNS = [*IDENTITY, "value", "ci_low", "ci_high", "n_users", "n_pairs", "run"]
 SHARED = ["low_items", "high_items", "resampled"]  # which a row need not have
 SPLITS = ("seen", "unseen", "overall")
-ALL_SEEDS = "all"
 ACCURACY = "accuracy"
-DIFFERENCES = "accuracy_minus_"  # what paired differences begin with: from which method
-DIFFERENCE = f"{DIFFERENCES}bt"
-FROM_VRF = f"{DIFFERENCES}vrf"
+DIFFERENCE = comparison.metric_name("bt")
+FROM_VRF = comparison.metric_name("vrf")
+FROM_BASE = comparison.metric_name(BASE)  # of a variant from what it is a variant of
 RATED = "true ratings"  # the oracle's variant on rated items
 AGAINST = "against="  # in the setting of a paired difference: the variant it was taken from
 METRIC_NAMES = {
     ACCURACY: "Accuracy, %",
     DIFFERENCE: "Accuracy minus BT, points",
     FROM_VRF: "Accuracy minus VRF, points",
+    FROM_BASE: "Accuracy minus its base's, points",
     "log_loss": "Log-loss, nats",
     "log_loss_plain": "Log-loss, plain",
     "brier": "Brier score",
     "brier_plain": "Brier score, plain",
     "ece": "Calibration error, %",
     "ece_plain": "Calibration error, plain, %",
-    "utility_correlation": "Correlation with true utility",
+    UTILITY_CORRELATION: "Correlation with true utility",
 }
 OF_DOUBTS = (metric_of(""), *(third_metric(third, "") for third in THIRDS))  # what metrics of uncertainties begin with
-RECOVERY = "utility_correlation"
 CALIBRATION = ("ece", "ece_plain", "brier", "brier_plain", "log_loss", "log_loss_plain")
 
 
@@ -77,8 +80,9 @@ class Key(NamedTuple):
 class Section:
     """All rows of one dataset under one backbone, by key: means over seeds, and each seed's own value.
 
-    ``against`` and ``against_vrf`` are the variants of BT and VRF that paired differences were taken from; empty where
-    there are none. ``shares``: what users share, ``prompts`` or ``items``, where intervals account for it.
+    ``against`` and ``against_vrf`` are the variants of BT and VRF that other methods' paired differences were taken
+    from; empty where there are none. ``bases``: the variant that a variant's paired difference from its base was taken
+    from. ``shares``: what users share, ``prompts`` or ``items``, where intervals account for it.
     """
 
     dataset: str
@@ -88,6 +92,7 @@ class Section:
     seeds: Mapping[Key, Mapping[str, float]]
     against: str = ""
     against_vrf: str = ""
+    bases: Mapping[Contender, str] = field(default_factory=dict)
     shares: str = ""
 
     @property
@@ -227,7 +232,7 @@ def further_table(section: Section, styled: Mapping[Contender, Style]) -> Table 
     """Every other metric of the contenders: what later work adds."""
     shown, families = (ACCURACY, *CALIBRATION), (DIFFERENCES, *OF_DOUBTS)
     others = [metric for metric in section.metrics() if metric not in shown and not metric.startswith(families)]
-    return _metrics_table(section, styled, [metric for metric in others if metric != RECOVERY])
+    return _metrics_table(section, styled, [metric for metric in others if metric != UTILITY_CORRELATION])
 
 
 def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
@@ -238,34 +243,27 @@ def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Ta
 
 def recovery_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Rank correlation of reward and true utility, where the truth is known."""
-    return _metrics_table(section, styled, [RECOVERY] if RECOVERY in section.metrics() else [])
+    return _metrics_table(section, styled, [UTILITY_CORRELATION] if UTILITY_CORRELATION in section.metrics() else [])
 
 
 def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
-    """Every other method's paired difference from VRF; variants of that VRF have theirs among the ablations."""
-    own = "vrf" if section.against_vrf == "default" else ""
-    return differences_table(section, styled, {i: FROM_VRF for i in section.contenders() if i.method != own})
+    """Every other method's paired difference from VRF; VRF's own variants have theirs among the ablations."""
+    return differences_table(section, styled, section.contenders(), FROM_VRF)
 
 
 def differences_table(
-    section: Section, styled: Mapping[Contender, Style], metrics: Mapping[Contender, str]
+    section: Section, styled: Mapping[Contender, Style], items: Iterable[Contender], metric: str
 ) -> Table | None:
-    """Paired differences, each contender's by its metric: seen, unseen, then unseen by number of reference pairs."""
-    keys = [key for key in section.estimates if metrics.get(key.contender) == key.metric and key.split in SPLITS[:2]]
-    items = [item for item in metrics if any(key.contender == item for key in keys)]
-    columns = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
+    """Paired differences of those that have them: seen, unseen, then unseen by number of reference pairs."""
+    keys = [key for key in section.estimates if key.metric == metric and key.split in SPLITS[:2]]
+    known = [item for item in items if any(key.contender == item for key in keys)]
+    columns = sorted({key[2:] for key in keys if key.contender in known}, key=lambda at: (at[0], at[1] or 0))
     rows = tuple(
-        Row(item.label, styled.get(item), tuple(cell_of(section.get(item, name, *at), name) for at in columns))
-        for item, name in metrics.items()
-        if item in items
+        Row(item.label, styled.get(item), tuple(cell_of(section.get(item, metric, *at), metric) for at in columns))
+        for item in known
     )
     headings = tuple(split.capitalize() if shots is None else f"|C| = {shots}" for split, shots in columns)
     return Table(headings, rows) if rows else None
-
-
-def from_own(method: str) -> str:
-    """The metric of a variant's paired difference from its base."""
-    return f"{DIFFERENCES}{method}"
 
 
 def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
@@ -338,19 +336,23 @@ def _table(
 def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> Section:
     estimates: dict[Key, Estimate] = {}
     seeds: dict[Key, dict[str, float]] = {}
+    bases: dict[Contender, str] = {}
     against = {metric: _first_against(rows, metric) for metric in (DIFFERENCE, FROM_VRF)}
     for row in rows.itertuples(index=False):
         setting, other = _without_against(row.setting)
         if other != against.get(row.metric, other):
             continue
         key = Key(Contender(row.method, row.variant, setting), row.metric, row.split, _whole(row.shots))
+        if row.metric == FROM_BASE:
+            bases[key.contender] = other
         if row.seed == ALL_SEEDS:
             ends = _real(row.low_items), _real(row.high_items)
             counts = _whole(row.n_users), _whole(row.n_pairs)
             estimates[key] = Estimate(row.value, row.ci_low, row.ci_high, *counts, *ends)
         else:
             seeds.setdefault(key, {})[row.seed] = row.value
-    return Section(dataset, protocol, backbone, estimates, seeds, against[DIFFERENCE], against[FROM_VRF], _shares(rows))
+    named = against[DIFFERENCE], against[FROM_VRF], bases
+    return Section(dataset, protocol, backbone, estimates, seeds, *named, _shares(rows))
 
 
 def _shares(rows: pd.DataFrame) -> str:

@@ -59,9 +59,10 @@ def verdict(section: Section, split: str) -> str:
 
 
 def above_vrf(section: Section) -> tuple[str, ...]:
-    """For seen users, unseen users and each number of reference pairs: which rows' paired interval lies above VRF's.
+    """For seen users, unseen users and each number of reference pairs: whose paired interval lies above VRF's.
 
-    Where none does, one sentence says so for all. Empty without paired differences.
+    Where no other method's does, one sentence says so for all. Empty without paired differences from VRF, of which its
+    own variants have none.
     """
     keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"]
     places = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
@@ -70,7 +71,7 @@ def above_vrf(section: Section) -> tuple[str, ...]:
     clear = [f"{split} users" for (split, shots), found in above.items() if not found and shots is None]
     few = [str(shots) for (_, shots), found in above.items() if not found and shots is not None]
     clear += [f"unseen users at |C|\N{NO-BREAK SPACE}= {', '.join(few)}"] if few else []
-    none = f"No other row's paired interval lies above {vrf} on {' and on '.join(clear)}."
+    none = f"No other method's paired interval lies above {vrf} on {' and on '.join(clear)}."
     some = (f"On {_place(*place)}, {' and '.join(found)} lies above {vrf}." for place, found in above.items() if found)
     return (*([none] if clear else []), *some)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from prefactor.evaluation.recovery import UTILITY_CORRELATION
 from prefactor.reporting.context import DatasetFacts, ReportContext
 from prefactor.reporting.data import (
     LEAKAGE,
@@ -19,6 +20,7 @@ from prefactor.reporting.data import (
 from prefactor.reporting.doubts import DoubtView, view_of_doubts
 from prefactor.reporting.draws import DrawsView, view_of_draws
 from prefactor.reporting.facts import flat
+from prefactor.reporting.latency import LatencyView, view_of_latency
 from prefactor.reporting.panels import (
     Panel,
     Styles,
@@ -33,7 +35,6 @@ from prefactor.reporting.probabilities import reliability_panels, selective_pane
 from prefactor.reporting.sensitivity import VariantsView, view_of_variants
 from prefactor.reporting.signal import SignalView, view_of_signal
 from prefactor.reporting.tables import (
-    RECOVERY,
     Section,
     Table,
     accuracy_table,
@@ -77,6 +78,7 @@ class View:
     draws: DrawsView | None
     variants: VariantsView | None
     portrait: PortraitView | None
+    latency: LatencyView | None
     trainings: tuple[TrainingView, ...]
     sizes: Table | None
     facts: DatasetFacts
@@ -112,7 +114,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         doubts=view_of_doubts(section, styled),
         recovery=recovery_panels(section, styled),
         recovery_table=recovery_table(section, styled),
-        recovery_by_shots=few_shot_table(section, styled, RECOVERY),
+        recovery_by_shots=few_shot_table(section, styled, UTILITY_CORRELATION),
         signal=view_of_signal(section, context),
         accuracy=accuracy_table(section, styled),
         settings=settings_table(section, styled),
@@ -122,6 +124,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         draws=view_of_draws(section, styled, known),
         variants=view_of_variants(section, styled, known),
         portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
+        latency=view_of_latency(section, styled, facts.timings.get(section.backbone)),
         trainings=training_views(section, styled, context.trainings),
         sizes=size_table(section, styled, context.trainings),
         facts=facts,

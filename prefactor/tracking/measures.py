@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from prefactor.evaluation.results import ALL_SEEDS
 from prefactor.trainings import Training
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-ALL_SEEDS = "all"
 FORBIDDEN = re.compile(r"[^\w./:\- ]")  # in a metric's name
 
 

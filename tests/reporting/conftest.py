@@ -90,7 +90,10 @@ def made_up(
         if name[0] != "bt":
             for split, value in (("seen", seen - bt[0]), ("unseen", unseen - bt[1])):
                 table.add(name, split, value, 0.009, "accuracy_minus_bt", setting="against=default")
-        if name != ("vrf", "default"):
+        if name[1] != "default":
+            less = unseen - (bt[1] + lift * (SCORES[name[0], "default"][1] - bt[1]))
+            table.add(name, "unseen", less, 0.009, "accuracy_minus_base", setting="against=default")
+        if name[0] != "vrf":
             away = unseen - SCORES["vrf", "default"][1]
             table.add(name, "unseen", away, 0.009, "accuracy_minus_vrf", setting="against=default")
             table.add(name, "unseen", away + 0.02, 0.004, "accuracy_minus_vrf", shots=9, setting="against=default")

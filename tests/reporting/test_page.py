@@ -208,7 +208,7 @@ def test_context_reaches_the_page(whole: Path) -> None:
         "45.0 in all, split afresh",
         "no evaluation prompt occurs anywhere in training",
         "The tables passed all 9 checks",
-        "No other row's paired interval lies above VRF on unseen users.",
+        "No other method's paired interval lies above VRF on unseen users.",
         "On unseen users at |C| = 9, LoRe \N{MIDDLE DOT} default (+0.8 points,",
         "There is a personal signal: of 199 deals of the same pairs to users at random, none reaches the observed gain",
         "gains +0.1414 nats and +15.9 points a pair",
@@ -228,3 +228,21 @@ def test_the_page_says_what_users_share(results: Maker, page: Callable[..., str]
     words = Outline(page(rows.assign(**ends, resampled="users; users and items"))).words
     assert "over users and the items that they share" in words and f"71.3 {TO} 81.5" in words
     assert "that they share" not in Outline(page(rows)).words
+
+
+def test_the_footer_describes_the_intervals_that_are_on_the_page(results: Maker, page: Callable[..., str]) -> None:
+    rows = results()
+    ends = {"low_items": rows.value - 0.05, "high_items": rows.value + 0.05}
+    both = [
+        results("jokes", "minilm", "pairs").assign(**ends, resampled="users; users and items"),
+        rows.assign(**ends, resampled="users; users and prompts"),
+        results("prism", "minilm", "pairs"),
+    ]
+    alone, second = Outline(page(rows)).words, Outline(page(pd.concat(both))).words
+    for words in (alone, second):
+        assert "users of a split are resampled with replacement" in words
+        assert "No interval covers another backbone or other training seeds" in words
+    assert "does not cover another draw of what they were asked about" in alone and "closed form" not in alone
+    assert "does not cover another draw" not in second
+    assert "The interval over users and items or prompts, where a figure has one" in second
+    assert "The standard error has a closed form" in second

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from prefactor.evaluation.variants import Change, Variation
 from prefactor.reporting import collect, write_report
 from prefactor.reporting.estimates import MINUS, TO
 from prefactor.reporting.sensitivity import Sweep, sweeps, view_of_variants
 from prefactor.reporting.tables import Contender, differences_from_vrf, sections, styles
-from prefactor.reporting.variants import ARROW, Change, Variation
+from prefactor.reporting.variants import ARROW
 from prefactor.trainings import Training
 
 BASIS = {"form": "linear", "bases": 8}
@@ -25,7 +26,7 @@ def of_vrf(variant: str) -> Contender:
 
 
 def varied(*changes: Change, base: str = "default") -> Variation:
-    return Variation(of_vrf(base), changes)
+    return Variation(base, changes)
 
 
 def leave(root: Path, variant: str, model: dict) -> Training:
@@ -38,15 +39,17 @@ def leave(root: Path, variant: str, model: dict) -> Training:
 
 
 def with_variants(rows: pd.DataFrame) -> pd.DataFrame:
-    """Also `none`, as good as `default`; `strong`, worse; and `plain`, which changes no number."""
+    """Also `none`, as good as `default`; `strong`, worse; `plain`, which changes no number; `margin`, of `faithful`."""
     default = rows[(rows.method == "vrf") & (rows.variant == "default")]
     frames = [rows, *(default.assign(variant=name) for name in ("none", "plain"))]
     frames.append(default.assign(variant="strong", value=default.value - WEAKER))
-    single = {"metric": "accuracy_minus_vrf", "setting": "against=default", "split": "unseen", "seed": "all"}
+    single = {"metric": "accuracy_minus_base", "setting": "against=default", "split": "unseen", "seed": "all"}
     one = default[(default.metric == "accuracy") & (default.split == "unseen") & (default.seed == "all")]
     ends = {"value": -WEAKER, "ci_low": -0.03, "ci_high": -0.01, "low_items": -0.04, "high_items": 0.005}
     shared = {"resampled": "users; users and prompts"}
     frames.append(one.assign(**single, **ends, **shared, variant="strong"))
+    published = single | {"setting": "against=faithful", "value": 0.007, "ci_low": 0.006, "ci_high": 0.008}
+    frames.append(one.assign(**published, variant="margin"))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -54,6 +57,8 @@ def leave_variants(root: Path) -> dict[Contender, Training]:
     models: dict[str, dict] = {name: {"basis": BASIS, "regularisation": beta} for name, beta in BETA.items()}
     models["default"] = {"basis": BASIS}  # the method's own beta
     models["plain"] = {"basis": BASIS, "attenuated": False}
+    models["faithful"] = {"basis": {"form": "mlp", "bases": 8}, "unit_prior": True}
+    models["margin"] = {**models["faithful"], "margin": 2.5}
     return {of_vrf(name): leave(root, name, model) for name, model in models.items()}
 
 
@@ -69,7 +74,7 @@ def test_a_sweep_has_every_value_in_order_and_the_defaults_own() -> None:
 
 def test_methods_and_numbers_are_kept_apart_and_a_value_is_drawn_once() -> None:
     lore = Contender("lore", "default")
-    changed = {Contender("lore", "b2"): Variation(lore, (Change("model.basis.bases", 8, 2),))}
+    changed = {Contender("lore", "b2"): Variation("default", (Change("model.basis.bases", 8, 2),))}
     changed |= {of_vrf(name): varied(Change("model.basis.bases", 12, 2)) for name in ("second", "first")}
     changed[of_vrf("margin")] = varied(Change("model.margin", 1.0, 4.0))
     changed[of_vrf("published")] = varied(Change("model.margin", 1.0, 3.0), base="faithful")
@@ -86,8 +91,8 @@ def test_the_table_has_the_rows_figures_by_value(results: Callable[..., pd.DataF
     (section,) = sections(rows)
     view = view_of_variants(section, styles([section]), leave_variants(tmp_path))
     assert view is not None
-    (sweep,) = view.sweeps
-    assert sweep.title == "VRF: model.regularisation"
+    sweep, published = view.sweeps
+    assert sweep.title == "VRF: model.regularisation" and published.title == "VRF (faithful): model.margin"
     assert [row.label for row in sweep.table.rows] == ["0", "0.001, default", "0.1"]
     assert sweep.table.headings == ("Seen", "Unseen", "Unseen, 9 pairs", "Unseen, 1 pair")
     mine = rows[(rows.method == "vrf") & (rows.metric == "accuracy") & (rows.seed == "all")]
@@ -106,26 +111,44 @@ def test_every_variant_stands_beside_what_it_changes(results: Callable[..., pd.D
     view = view_of_variants(section, styles([section]), leave_variants(tmp_path))
     assert view is not None and view.ablations is not None
     rows = {row.label.rpartition(" ")[2]: row.cells for row in view.ablations.rows}
-    assert set(rows) == {
-        "strong",
-        "faithful",
-    }  # the others have no paired differences here, `default` is what they are from
-    change, figure, *_ = rows["strong"]
-    assert change.interval == f"model.regularisation: 0.001 {ARROW} 0.1"
+    assert set(rows) == {"strong", "faithful", "margin"}  # the others have no paired differences here
+    base, change, figure, *_ = rows["strong"]
+    assert (base.interval, change.interval) == ("default", f"model.regularisation: 0.001 {ARROW} 0.1")
     assert (figure.text, figure.interval) == (f"{MINUS}2.0", f"{MINUS}3.0 to {MINUS}1.0")
     assert figure.shared == f"{MINUS}4.0 to +0.5"
+    assert [cell.interval for cell in rows["faithful"][:2]] == [
+        "default",
+        f"model.basis.form: linear {ARROW} mlp; model.unit_prior: false {ARROW} true",
+    ]
     from_vrf = differences_from_vrf(section, {})
     assert from_vrf is not None and not any(row.label.startswith("VRF") for row in from_vrf.rows)
 
 
-def test_variants_of_other_methods_are_held_against_their_own_default(results: Callable[..., pd.DataFrame]) -> None:
-    rows = results()
-    own = rows[(rows.variant == "faithful") & (rows.metric == "accuracy_minus_vrf") & (rows.method == "lore")]
-    (section,) = sections(pd.concat([rows, own.assign(metric="accuracy_minus_lore", value=0.123)]))
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_variants_of_the_default_and_of_the_published_parameters_are_in_one_table(
+    upside_down: bool, results: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    rows = with_variants(results())
+    (section,) = sections(rows[::-1] if upside_down else rows)
+    view = view_of_variants(section, styles([section]), leave_variants(tmp_path))
+    assert view is not None and view.ablations is not None
+    rows_by_name = {row.label.rpartition(" ")[2]: row.cells for row in view.ablations.rows}
+    found = {name: [cell.text or cell.interval for cell in cells] for name, cells in rows_by_name.items()}
+    assert found["strong"][0] == "default" and found["strong"][2] == f"{MINUS}2.0"
+    assert found["margin"][:3] == ["faithful", f"model.margin: 1 {ARROW} 2.5", "+0.7"]
+
+
+def test_a_variant_of_any_method_is_in_the_table_without_its_training_too(
+    results: Callable[..., pd.DataFrame],
+) -> None:
+    (section,) = sections(results())
     view = view_of_variants(section, styles([section]), {})
     assert view is not None and view.ablations is not None and not view.sweeps
-    (lore,) = [row for row in view.ablations.rows if row.label.startswith("LoRe")]
-    assert [cell.text for cell in lore.cells] == ["", "+12.3", "+12.3"]
+    assert view.ablations.headings == ("A variant of", "What it changes", "Unseen")
+    found = {row.label.partition(" ")[0]: row.cells for row in view.ablations.rows}
+    assert set(found) == {"BT", "LoRe", "VRF"}
+    base, change, figure = found["LoRe"]
+    assert (base.interval, change.interval, figure.text) == ("default", "", f"{MINUS}1.4")
 
 
 def test_there_is_nothing_to_show_of_defaults_alone(results: Callable[..., pd.DataFrame]) -> None:
@@ -145,4 +168,6 @@ def test_the_page_draws_a_sweep_with_its_values_and_conditions(
     (drawn,) = [svg for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if ">model.regularisation</text>" in svg]
     for text in ("0", "0.001", "0.1", "seen", "unseen", "unseen, 9 pairs", "unseen, 1 pair"):
         assert f">{text}</text>" in drawn
+    assert "Every variant against what it is a variant of" in page and "Minus its base" in page
+    assert "the dotted line is the base" in page and "minus default" not in page.lower()
     assert f"{MINUS}3.0 to {MINUS}1.0" in page and f'74.8</b> <span class="ci">73.7 {TO} 75.8' in page

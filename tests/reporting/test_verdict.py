@@ -82,7 +82,7 @@ def test_who_lies_above_vrf_is_said_for_each_number_of_pairs() -> None:
     }
     found = Section("prism", "within-user", "minilm", rows, {}, "default", "default")
     none, some = above_vrf(found)
-    assert none == "No other row's paired interval lies above VRF on unseen users at |C|\N{NO-BREAK SPACE}= 1."
+    assert none == "No other method's paired interval lies above VRF on unseen users at |C|\N{NO-BREAK SPACE}= 1."
     assert "= 9, LoRe" in some and "BT" not in some and "+2.0 points" in some
 
 
@@ -98,6 +98,6 @@ def test_a_claim_clears_the_wider_interval() -> None:
         found = Section("d", "global", "b", {**rows, Key(VRF, DIFFERENCE, "unseen"): paired}, {})
         assert [item.outcome for item in comparisons(found, "unseen")] == [outcome]
         lore = Section("d", "global", "b", {Key(LORE, FROM_VRF, "unseen"): paired}, {}, against_vrf="default")
-        assert any(sentence.startswith("No other row") for sentence in above_vrf(lore)) == (outcome is Outcome.OPEN)
+        assert any(sentence.startswith("No other method") for sentence in above_vrf(lore)) == (outcome is Outcome.OPEN)
     assert "\N{MINUS SIGN}1.0 to +7.0" in comparisons(found, "unseen")[0].evidence
     assert Estimate(0.6, 0.4, 0.8, low_items=0.5, high_items=0.7).widest.low == 0.4

@@ -1,21 +1,21 @@
-"""Which paired differences are taken: from one BT and one VRF of all others, from its own base of every variant."""
+"""Which paired differences are taken: of other methods from one BT and one VRF, of every variant from its base."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from prefactor import layout
 from prefactor.evaluation.items import Outcomes, outcomes_table
 from prefactor.evaluation.results import in_schema, write_results
 from prefactor.layout import Cell
-from stages.compare import _paired
+from stages.compare import _paired, compare
 
 USERS, PAIRS = 12, 4
 RIGHT = {"bt": 0.5, "vrf": 0.9, "lore": 0.7}  # of `default`; other variants have 0.1 less
-
-
 MODELS = {"default": {}, "faithful": {"margin": 2.0, "temperature": 2.0}}
 MODELS["plain"] = {**MODELS["faithful"], "attenuated": False}
 
@@ -24,8 +24,10 @@ def leave(cell: Cell) -> Cell:
     level = RIGHT[cell.method] - 0.1 * [*MODELS].index(cell.variant)
     cell.model.mkdir(parents=True)
     model = MODELS[cell.variant] if cell.method == "vrf" else {}
-    summary = {"seeds": {"0": {}}, "run": "r", "parameters": {"model": model}}
+    seed = {"best_step": 1, "validation_accuracy": level, "trainable_parameters": 1}
+    summary = {"seeds": {"0": seed}, "run": "r", "parameters": {"model": model}}
     (cell.model / "training.json").write_text(json.dumps(summary))
+    (cell.model / "history.csv").write_text("seed,step,loss,validation_seen_accuracy,validation_users_accuracy\n")
     user = np.repeat(np.arange(USERS), PAIRS)
     right = level + 0.01 * np.random.default_rng(0).normal(size=USERS * PAIRS)
     cell.evaluation.mkdir(parents=True)
@@ -44,26 +46,75 @@ def leave(cell: Cell) -> Cell:
 @pytest.fixture
 def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     monkeypatch.chdir(tmp_path)
-    cells = [leave(Cell("d", "b", method, variant)) for method in RIGHT for variant in ("default", "faithful")]
-    cells.append(leave(Cell("d", "b", "vrf", "plain")))
-    return pd.concat(_paired(cells)).set_index(["method", "variant", "metric"])
+    return pd.concat(_paired(run_of("default", "faithful", "plain"))).set_index(["method", "variant", "metric"])
+
+
+def run_of(*variants: str) -> list[Cell]:
+    """What a run of all methods in these variants leaves."""
+    return [leave(Cell("d", "b", method, variant)) for method in RIGHT for variant in variants]
 
 
 def test_a_variant_is_held_against_its_own_default(rows: pd.DataFrame) -> None:
     for method in RIGHT:
-        found = rows.loc[(method, "faithful", f"accuracy_minus_{method}")]
+        found = rows.loc[(method, "faithful", "accuracy_minus_base")]
         assert found["value"] == pytest.approx(-0.1) and found["setting"] == "against=default"
         assert np.isfinite([found["ci_low"], found["ci_high"], found["low_items"], found["high_items"]]).all()
-        assert (method, "default", f"accuracy_minus_{method}") not in rows.index
+        assert (method, "default", "accuracy_minus_base") not in rows.index
 
 
 def test_a_variant_of_the_published_parameters_is_held_against_them(rows: pd.DataFrame) -> None:
-    found = rows.loc[("vrf", "plain", "accuracy_minus_vrf")]
+    found = rows.loc[("vrf", "plain", "accuracy_minus_base")]
     assert found["value"] == pytest.approx(-0.1) and found["setting"] == "against=faithful"
+    found = rows.loc[("lore", "plain", "accuracy_minus_base")]  # of no other parameters than `default` has
+    assert found["value"] == pytest.approx(-0.2) and found["setting"] == "against=default"
 
 
-def test_other_methods_are_held_against_bt_and_vrf_only(rows: pd.DataFrame) -> None:
-    for metric, level in (("accuracy_minus_bt", 0.5), ("accuracy_minus_vrf", 0.9)):
+def test_other_methods_alone_are_held_against_the_one_bt_and_the_one_vrf(rows: pd.DataFrame) -> None:
+    for method, level in (("bt", 0.5), ("vrf", 0.9)):
+        metric = f"accuracy_minus_{method}"
         assert rows.loc[("lore", "default", metric), "value"] == pytest.approx(0.7 - level)
-    others = rows.query("metric == 'accuracy_minus_lore'").reset_index()
-    assert set(others["method"]) == {"lore"} and not rows.index.duplicated().any()
+        found = rows.query("metric == @metric").reset_index()
+        assert set(found["method"]) == {*RIGHT} - {method} and set(found["setting"]) == {"against=default"}
+    metrics = {f"accuracy_minus_{name}" for name in ("bt", "vrf", "base")}
+    assert set(rows.reset_index()["metric"]) == metrics and not rows.index.duplicated().any()
+
+
+def test_without_a_default_nothing_is_held_against_its_own_variant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = pd.concat(_paired(run_of("plain", "faithful"))).query("metric == 'accuracy_minus_base'")
+    assert set(zip(found["variant"], found["setting"], strict=True)) == {("plain", "against=faithful")}
+
+
+def test_the_stage_reports_every_variant_and_says_what_the_signal_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_of(*MODELS)
+    lists = {"datasets": ["d"], "backbones": ["b"], "methods": [*RIGHT], "variants": [*MODELS], "seeds": [0]}
+    (tmp_path / "params.yaml").write_text(json.dumps({"run": lists}))
+    leave_ceiling_and_signals()
+    compare()
+    said = capsys.readouterr().out
+    assert "personal signal on d/b: p = 0.005; gain over the common reward +0.1400 nats" in said and "old" not in said
+    page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    (table,) = [table for table in re.findall(r"<table.*?</table>", page, re.DOTALL) if "Minus its base" in table]
+    for variant, base in (("faithful", "default"), ("plain", "faithful")):
+        assert re.search(rf"VRF \N{{MIDDLE DOT}} {variant}</th>\s*<td[^>]*><b></b> <span[^>]*>{base}</span>", table)
+
+
+def leave_ceiling_and_signals() -> None:
+    """An oracle without figures, the test for a personal signal of the run, and one of an earlier run."""
+    folder = layout.ceiling("d", "b")
+    folder.mkdir(parents=True)
+    write_results(in_schema(pd.DataFrame({"dataset": []})), folder / "results.parquet")
+    gain = {"log_loss": 0.14, "accuracy": 0.16}
+    numbers = {"users": 12, "pairs_per_user": 4.0, "permutations": 199, "p_value": 0.005, "users_for_power": None}
+    findings = {**numbers, "gain": gain, "null": {"log_loss": {"mean": 0.0, "low": -0.1, "high": 0.1}}}
+    findings |= {"reliability": {"whole": 0.5}, "pairs_for_reliability": {"0.5": None}}
+    for dataset in ("d", "old"):
+        folder = layout.signal(dataset, "b")
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(json.dumps({"dataset": dataset, "backbone": "b", **findings}))
+        pd.DataFrame({"log_loss": [0.0, 0.01, -0.01]}).to_parquet(folder / "null.parquet")

@@ -23,6 +23,7 @@ HARMLESS = {
     "stages/running.py",
 }
 FOR_TRAINING = ("prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
+TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency"}  # but share a module with the training stages
 READS_CACHE_ONLY = {"train-basis", "train-encoder", "search", "evaluate", "ceiling", "signal", "portrait", "compare"}
 
 
@@ -59,7 +60,7 @@ def test_a_stage_depends_on_the_code_it_runs(name: str) -> None:
     needed = reached(ROOT / "stages" / f"{name.replace('-', '_')}.py") - HARMLESS
     if name in READS_CACHE_ONLY:
         needed = {path for path in needed if not path.startswith("prefactor/backbones/")}
-    if name in ("evaluate", "ceiling", "portrait"):  # these share a module with the training stages, but train nothing
+    if name in TRAIN_NOTHING:
         needed -= set(FOR_TRAINING)
     if name == "ceiling":  # it has no method
         needed = {path for path in needed if not path.startswith("prefactor/methods/")}

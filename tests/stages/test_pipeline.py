@@ -33,6 +33,24 @@ def test_the_portrait_names_every_basis_by_its_scorers(whole: Project) -> None:
     assert "Inside VRF" in (whole.folder / "reports" / "index.html").read_text()
 
 
+def test_every_method_is_timed_and_the_page_says_where(whole: Project) -> None:
+    folder = whole.folder / "reports" / "latency" / "stylebench" / "minilm"
+    rows = pd.read_parquet(folder / "results.parquet")
+    assert np.isfinite(rows["value"]).all() and (rows["value"] > 0).all() and set(rows["seed"]) == {"0"}
+    found = {method: set(mine["metric"]) for method, mine in rows.groupby("method")}
+    adapting = {"latency_adapt_batched", "latency_adapt_single"}
+    assert found["bt"] == adapting and found["vrf"] == adapting | {
+        "latency_backbone_batched",
+        "latency_backbone_single",
+    }
+    batched = rows[rows["metric"] == "latency_adapt_batched"]
+    assert set(batched["n_users"]) == {15} and set(batched["n_pairs"]) == {15 * 8}
+    about = json.loads((folder / "machine.json").read_text())
+    assert min(about["seconds_per_text"].values()) > 0 and about["texts_per_user"] > 1
+    page = (whole.folder / "reports" / "index.html").read_text()
+    assert "How long a new user takes" in page and about["date"] in page and about["processor"] in page
+
+
 def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Project, tmp_path: Path) -> None:
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project = Project(tmp_path / "copy")
@@ -70,15 +88,16 @@ def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     assert "accuracy_minus_bt" in set(results.metric)
     drawn = results[results.metric == "accuracy_over_draws"]
     assert set(drawn.method) == {"bt", "vrf"} and set(drawn.shots) == {2}
-    claimed = (results.seed == "all") & results.metric.isin(["accuracy", "accuracy_minus_bt", "accuracy_over_draws"])
-    assert (results.low_items.notna() == claimed | (results.metric == "accuracy_minus_vrf")).all()
+    claimed = results.metric.isin(["accuracy", "accuracy_minus_bt", "accuracy_minus_vrf", "accuracy_over_draws"])
+    claimed |= results.metric.str.startswith("uncertainty_")
+    assert (results.low_items.notna() == claimed & (results.seed == "all")).all()
     assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
 
 
 def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project) -> None:
     results = pd.read_parquet(whole.folder / "reports" / "results.parquet")
     mine = results[(results.method == "vrf") & (results.seed == "all")]
-    for name in ("sigma", "combined", "fitted", "low_confidence", "bt"):
+    for name in ("sigma", "combined", "combined_flips", "fitted", "fitted_before", "low_confidence", "bt"):
         assert {1, 3} & set(mine[mine.metric == f"uncertainty_{name}"].shots.dropna()), name
     assert {"accuracy_low_sigma", "uncertainty_combined_minus_confidence", "uncertainty_combined_minus_bt"} <= set(
         mine.metric
@@ -92,12 +111,12 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
 
 
 def test_a_search_scores_default_and_what_it_draws_best_first(whole: Project) -> None:
-    table = pd.read_csv(whole.root / "reports/search/bt/configurations.csv")
+    table = pd.read_csv(whole.folder / "reports/search/bt/configurations.csv")
     assert sorted(table["number"]) == [0, 1, 2] and table["score"].is_monotonic_decreasing
     changes = table.set_index("number")["changes"].map(json.loads)
     assert changes[0] == {} and changes[1] != changes[2] and set(changes[1]) == {"training"}
     parts = table[[f"stylebench/minilm {name}" for name in ("seen", "1", "3")]]
-    assert np.allclose(table["score"], parts.mean(axis=1)) and not list(whole.root.glob("reports/search/*.part"))
+    assert np.allclose(table["score"], parts.mean(axis=1)) and not list(whole.folder.glob("reports/search/*.part"))
 
 
 def test_a_second_repro_runs_nothing(whole: Project) -> None:
@@ -117,6 +136,7 @@ def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> N
         "train-encoder@stylebench-minilm-vrf-default",
         "evaluate@stylebench-minilm-vrf-default",
         "portrait@stylebench-minilm",
+        "latency@stylebench-minilm",
         "compare",
     }
 

@@ -8,8 +8,7 @@ import yaml
 
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
-from prefactor.parameters import build
-from prefactor.parameters import merged
+from prefactor.parameters import build, merged
 from stages.study import spelt_out, study
 from stages.trainings import MethodParameters, RunParameters
 
