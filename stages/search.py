@@ -11,37 +11,35 @@ import pandas as pd
 from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.cohorts import Cohort
+from prefactor.errors import InputError
+from prefactor.evaluation.variants import DEFAULT
 from prefactor.layout import Cell
 from prefactor.parameters import build, load_parameters, merged, section
 from prefactor.search import SearchParameters, configurations, score
 from prefactor.training import train
 from stages.running import run
-from stages.trainings import (
-    MethodParameters,
-    cell_cohorts,
-    cell_states,
-    new_model,
-    run_parameters,
-    trained_basis,
-)
+from stages.trainings import MethodParameters, cell_cohorts, cell_states, new_model, run_parameters, trained_basis
 
-DEFAULT = "default"
+ABOUT = ("number", "changes", "trained")  # of a configuration's row; all else is a world and its scores
 
 
 def search(method: str) -> None:
     """Score all configurations; leave them, best first, as CSV. A killed search goes on after its last whole one."""
     parameters = build(SearchParameters, section(load_parameters(), "search"), "search")
+    if method not in parameters.spaces:
+        raise InputError(f"search.spaces has no {method}: say what is searched")
     runs = run_parameters()
     base = section(load_parameters(), f"methods.{method}.{DEFAULT}")
     drawn = configurations(parameters.spaces[method], parameters.number, parameters.seed, method)
+    trained = [merged(base, changes) for changes in drawn]
     cells = [Cell(*place, method, DEFAULT) for place in product(runs.datasets, runs.backbones)]
     worlds = {cell: cell_cohorts(cell, cell_states(cell)) for cell in cells}
     done = layout.search(method).with_suffix(".part")
-    rows = _earlier(done, drawn)
+    rows = _earlier(done, trained, {_world(cell) for cell in cells})
     for number, changes in [*enumerate(drawn)][len(rows) :]:
-        row: dict[str, Any] = {"number": number, "changes": changes}
+        row: dict[str, Any] = {"number": number, "changes": changes, "trained": trained[number]}
         for cell, cohorts in worlds.items():
-            row[f"{cell.dataset}/{cell.backbone}"] = _scored(cell, merged(base, changes), cohorts, parameters)
+            row[_world(cell)] = _scored(cell, trained[number], cohorts, parameters)
         rows.append(row)
         with done.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -58,22 +56,27 @@ def as_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """A row per configuration, best first: number, changes (JSON), score, the scores behind it, seconds."""
     flat = []
     for row in rows:
-        scores = {place: found for place, found in row.items() if place not in ("number", "changes")}
+        scores = {place: found for place, found in row.items() if place not in ABOUT}
         single = {f"{place} {name}": value for place, found in scores.items() for name, value in found.items()}
         mean = sum(found["mean"] for found in scores.values()) / len(scores)
         flat.append({"number": row["number"], "changes": json.dumps(row["changes"]), "score": mean, **single})
     return pd.DataFrame(flat).sort_values(["score", "number"], ascending=[False, True], ignore_index=True)
 
 
+def _world(cell: Cell) -> str:
+    return f"{cell.dataset}/{cell.backbone}"
+
+
 def _own(table: pd.DataFrame) -> float:
     return float(table.loc[table["number"] == 0, "score"].iloc[0])
 
 
-def _earlier(path: Path, drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a killed search has left, if it drew the same configurations; a line that it broke off is dropped."""
+def _earlier(path: Path, trained: list[Any], worlds: set[str]) -> list[dict[str, Any]]:
+    """What a killed search has left, if it trained the same in the same worlds; a line that it broke off is dropped."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    if [row["changes"] for row in rows] != drawn[: len(rows)]:
+    alike = [row["trained"] for row in rows] == trained[: len(rows)]
+    if not alike or any({*row} - {*ABOUT} != worlds for row in rows):
         rows = []
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(lines[: len(rows)]), encoding="utf-8")

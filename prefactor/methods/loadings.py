@@ -96,8 +96,7 @@ class Loadings(nn.Module):
     def _take(self, mixture: Mixture, factor: Tensor) -> None:
         solve = torch.linalg.solve_triangular
         within = solve(factor, solve(factor, mixture.covariance, upper=False).mT, upper=False)  # L^-1 S_k L^-T
-        live = len(factor)
-        self.rank.fill_(live)
+        live = self.live
         self.mean.zero_()[:, :live] = solve(factor, mixture.mean.T, upper=False).T
         self.log_precision.zero_()[:, :live] = -within.diagonal(dim1=-2, dim2=-1).log()
         self.log_share.copy_(mixture.log_share)

@@ -7,9 +7,9 @@ products with thin matrices are sums over entries.
 
 How many of its directions tell tastes from chance is found by parallel analysis with random signs (Hong, Sheng and
 Dobriban 2020): a matrix with the same entries in size, but each of random sign, has no directions, so singular values
-no larger than its largest are noise. Signs are drawn in two ways, and both must be passed: by pair, which keeps that a
-choice puts +1 on one text and -1 on another; and by entry, which keeps that choices made from one user's ratings of
-texts hang together.
+that do not stand out of its largest (``parallel_analysis``) are noise. Signs are drawn in two ways, and both must be
+passed: by pair, which keeps that a choice puts +1 on one text and -1 on another; and by entry, which keeps that choices
+made from one user's ratings of texts hang together.
 """
 
 from collections.abc import Callable

@@ -51,8 +51,9 @@ def _draw_people(everyone: Ratings, parameters: JesterParameters) -> tuple[Ratin
     with duckdb.connect() as connection:
         connection.register("people", people)
         line = connection.sql(LINE, params={"seed": parameters.seed}).to_arrow_table()
-    one = pc.equal(line["final"], parameters.block == "final")
-    block = line if parameters.block == "both" else line.filter(one)
+    block = line
+    if parameters.block != "both":
+        block = line.filter(pc.equal(line["final"], parameters.block == "final"))
     able = block.filter(pc.greater_equal(block["ratings"], parameters.minimum_ratings))
     wanted = len(able) if parameters.users is None else parameters.users
     if wanted > len(able) or not len(able):
