@@ -14,6 +14,7 @@ made from one user's ratings of texts hang together.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -64,11 +65,16 @@ class PreferenceMatrix:
 
     def times(self, thin: Tensor) -> Tensor:
         """Y thin: (T, q) to (U, q)."""
-        return segment_sum(self.value.unsqueeze(-1) * thin[self.text], self.user, self.users)
+        return torch.sparse.mm(self._sparse, thin)
 
     def transposed_times(self, thin: Tensor) -> Tensor:
         """Y' thin: (U, q) to (T, q)."""
-        return segment_sum(self.value.unsqueeze(-1) * thin[self.user], self.text, self.texts)
+        return torch.sparse.mm(self._sparse.t(), thin)
+
+    @cached_property
+    def _sparse(self) -> Tensor:
+        place = torch.stack([self.user, self.text])
+        return torch.sparse_coo_tensor(place, self.value, (self.users, self.texts), check_invariants=False)
 
 
 def leading_directions(known: PairBatch, directions: int, common: bool, generator: torch.Generator) -> Tensor:
