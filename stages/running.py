@@ -34,7 +34,8 @@ def run(stage: Callable[..., None]) -> None:
     """Call a stage with the command line's arguments; exit 1 with one clear line if the input is at fault."""
     for name, value in SILENT.items():
         os.environ.setdefault(name, value)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("prefactor").setLevel(logging.INFO)  # of the libraries below us, warnings alone
     names = list(inspect.signature(stage).parameters)
     if len(sys.argv) - 1 != len(names):
         sys.exit(f"usage: python -m stages.{stage.__name__} {' '.join(name.upper() for name in names)}")
@@ -42,4 +43,4 @@ def run(stage: Callable[..., None]) -> None:
         check_sections(load_parameters())
         stage(*sys.argv[1:])
     except InputError as error:
-        sys.exit(f"{stage.__name__} {' '.join(sys.argv[1:])}: {error}")
+        sys.exit(f"{' '.join([stage.__name__, *sys.argv[1:]])}: {error}")
