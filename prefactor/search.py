@@ -2,7 +2,8 @@
 
 A space is a nest of lists: each list holds the values that one parameter may take, by its key as in params.yaml. Every
 configuration takes one value of each at random, on top of the method's ``default``; the first one is ``default`` as it
-stands. All methods get as many.
+stands. All methods get as many, and as many of their best go on to a second round on other worlds: what was lucky in
+the first is found out there.
 """
 
 import random
@@ -23,22 +24,29 @@ Space = Mapping[str, Any]
 class SearchParameters:
     """What is searched.
 
-    methods   whose parameters are searched
-    number    configurations of each, ``default`` among them
-    shots     numbers of reference pairs at which held-out users are judged
-    seed      of the draws, and of training
-    spaces    the space of each method, below ``model``, ``basis_training`` and ``training``
+    methods         whose parameters are searched
+    number          configurations of each, ``default`` among them
+    finalists       how many of them, the best, go on to the second round
+    final_datasets  those of run.datasets that only the second round is about; none for one round
+    shots           numbers of reference pairs at which held-out users are judged
+    seed            of the draws, and of training
+    spaces          the space of each method, below ``model``, ``basis_training`` and ``training``
     """
 
     methods: tuple[str, ...] = ()
     number: int = 25
+    finalists: int = 4
+    final_datasets: tuple[str, ...] = ()
     shots: tuple[int, ...] = (1, 3, 9, 20)
     seed: int = 0
     spaces: Mapping[str, Space] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.number < 1 or not self.shots:
-            raise ValueError(f"number must be at least 1 and shots not empty, got {self.number} and {[*self.shots]}")
+        if min(self.number, self.finalists) < 1 or not self.shots:
+            raise ValueError(
+                "number and finalists must be at least 1 and shots not empty, "
+                f"got {self.number}, {self.finalists} and {[*self.shots]}"
+            )
         missing = [method for method in self.methods if method not in self.spaces]
         if missing:
             raise ValueError(f"spaces lacks {', '.join(missing)}: say what is searched, or leave it out of methods")

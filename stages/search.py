@@ -1,7 +1,8 @@
-"""Stage search: a method's configurations, each trained on every dataset of the run and scored on validation pairs."""
+"""Stage search: a method's configurations, each trained on datasets of the run and scored on validation pairs."""
 
 import json
 import time
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,18 @@ from prefactor.parameters import build, load_parameters, merged, section
 from prefactor.search import SearchParameters, configurations, score
 from prefactor.training import train
 from stages.running import run
-from stages.trainings import MethodParameters, cell_cohorts, cell_states, new_model, run_parameters, trained_basis
+from stages.trainings import (
+    MethodParameters,
+    RunParameters,
+    cell_cohorts,
+    cell_states,
+    new_model,
+    run_parameters,
+    trained_basis,
+)
 
 ABOUT = ("number", "changes", "trained")  # of a configuration's row; all else is a world and its scores
+Row = dict[str, Any]
 
 
 def search(method: str) -> None:
@@ -29,49 +39,67 @@ def search(method: str) -> None:
     if method not in parameters.spaces:
         raise InputError(f"search.spaces has no {method}: say what is searched")
     runs = run_parameters()
+    first = [dataset for dataset in runs.datasets if dataset not in parameters.final_datasets]
+    if len(first) + len(parameters.final_datasets) > len(runs.datasets) or not first:
+        raise InputError("search.final_datasets must be some of run.datasets, not all: add them there")
     base = section(load_parameters(), f"methods.{method}.{DEFAULT}")
     drawn = configurations(parameters.spaces[method], parameters.number, parameters.seed, method)
-    trained = [merged(base, changes) for changes in drawn]
-    cells = [Cell(*place, method, DEFAULT) for place in product(runs.datasets, runs.backbones)]
-    worlds = {cell: cell_cohorts(cell, cell_states(cell)) for cell in cells}
-    done = layout.search(method).with_suffix(".part")
-    rows = _earlier(done, trained, {_world(cell) for cell in cells})
-    for number, changes in [*enumerate(drawn)][len(rows) :]:
-        row: dict[str, Any] = {"number": number, "changes": changes, "trained": trained[number]}
-        for cell, cohorts in worlds.items():
-            row[_world(cell)] = _scored(cell, trained[number], cohorts, parameters)
-        rows.append(row)
-        with done.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+    rows: list[Row] = [{"number": at, "changes": it, "trained": merged(base, it)} for at, it in enumerate(drawn)]
+    parts = [layout.search(method).with_suffix(f".round-{number}.part") for number in (1, 2)]
+    rows = _round(rows, _cells(runs, first, method), parameters, parts[0])
+    if parameters.final_datasets:
+        going_on = sorted(as_table(rows)["number"][: parameters.finalists])
+        cells = _cells(runs, parameters.final_datasets, method)
+        again = _round([{name: rows[at][name] for name in ABOUT} for at in going_on], cells, parameters, parts[1])
+        for row in again:
+            rows[row["number"]] |= row
     table = as_table(rows)
     with atomic_folder(layout.search(method)) as scratch:
         table.to_csv(scratch / "configurations.csv", index=False)
-    done.unlink()
+    for part in parts:
+        part.unlink(missing_ok=True)
     best = table.iloc[0]
-    print(f"search {method}: of {len(table)} configurations {best['score']:.4f} is best, `default` {_own(table):.4f}")
+    print(f"search {method}: of {len(table)} configurations {best['number']} is best, {best['score']:.4f}")
     print(f"search {method}: {best['changes']}")
 
 
-def as_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A row per configuration, best first: number, changes (JSON), score, the scores behind it, seconds."""
+def as_table(rows: list[Row]) -> pd.DataFrame:
+    """A row per configuration, best first: number, changes (JSON), worlds, score, the scores behind it, seconds.
+
+    A configuration that was scored in more worlds, which is one that went on, comes before all that were not.
+    """
     flat = []
     for row in rows:
         scores = {place: found for place, found in row.items() if place not in ABOUT}
         single = {f"{place} {name}": value for place, found in scores.items() for name, value in found.items()}
         mean = sum(found["mean"] for found in scores.values()) / len(scores)
-        flat.append({"number": row["number"], "changes": json.dumps(row["changes"]), "score": mean, **single})
-    return pd.DataFrame(flat).sort_values(["score", "number"], ascending=[False, True], ignore_index=True)
+        about = {"number": row["number"], "changes": json.dumps(row["changes"]), "worlds": len(scores), "score": mean}
+        flat.append({**about, **single})
+    order = ["worlds", "score", "number"]
+    return pd.DataFrame(flat).sort_values(order, ascending=[False, False, True], ignore_index=True)
+
+
+def _cells(runs: RunParameters, datasets: Sequence[str], method: str) -> list[Cell]:
+    return [Cell(*place, method, DEFAULT) for place in product(datasets, runs.backbones)]
+
+
+def _round(rows: list[Row], cells: list[Cell], parameters: SearchParameters, part: Path) -> list[Row]:
+    """The ``rows`` with the scores of the ``cells``' worlds; each is kept in ``part`` as soon as it has them all."""
+    worlds = {cell: cell_cohorts(cell, cell_states(cell)) for cell in cells}
+    done = _earlier(part, [row["trained"] for row in rows], {_world(cell) for cell in cells})
+    for row in rows[len(done) :]:
+        scores = {_world(cell): _scored(cell, row["trained"], worlds[cell], parameters) for cell in cells}
+        done.append(row | scores)
+        with part.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(done[-1]) + "\n")
+    return done
 
 
 def _world(cell: Cell) -> str:
     return f"{cell.dataset}/{cell.backbone}"
 
 
-def _own(table: pd.DataFrame) -> float:
-    return float(table.loc[table["number"] == 0, "score"].iloc[0])
-
-
-def _earlier(path: Path, trained: list[Any], worlds: set[str]) -> list[dict[str, Any]]:
+def _earlier(path: Path, trained: list[Any], worlds: set[str]) -> list[Row]:
     """What a killed search has left, if it trained the same in the same worlds; a line that it broke off is dropped."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     rows = [json.loads(line) for line in lines if line.endswith("\n")]

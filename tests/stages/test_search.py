@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
+from prefactor.errors import InputError
+from stages import search as stage
 from stages.search import _earlier, as_table
 
 TRAINED = [{"training": {"epochs": 1}}, {"training": {"epochs": 2}}, {"training": {"epochs": 3}}]
@@ -39,3 +43,55 @@ def test_the_best_comes_first_and_of_equals_the_earlier() -> None:
     table = as_table([row(0, 0.6), row(1, 0.7), row(2, 0.7)])
     assert list(table["number"]) == [1, 2, 0] and list(table["score"]) == [0.7, 0.7, 0.6]
     assert list(table["d/b seen"]) == [0.7, 0.7, 0.6] and "trained" not in table
+
+
+def test_what_went_on_to_a_second_round_comes_before_what_did_not() -> None:
+    table = as_table([row(0, 0.9), {**row(1, 0.6), "e/b": {"seen": 0.8, "mean": 0.8}}])
+    assert list(table["number"]) == [1, 0] and list(table["score"]) == [pytest.approx(0.7), 0.9]
+
+
+RATES = [0.1, 0.2, 0.3, 0.4]
+SCORES = {"d": dict(zip([0.0, *RATES], [0.5, 0.6, 0.9, 0.8, 0.7], strict=True))}
+SCORES["e"] = {0.2: 0.1, 0.3: 0.7}  # nobody else may be asked for
+
+
+@pytest.fixture
+def searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Search learning rates of BT in a first world and a second one, where training is a table of scores."""
+
+    def found(final_datasets: list[str]) -> pd.DataFrame:
+        rates = {"training": {"learning_rate": RATES}}
+        search = {
+            "methods": ["bt"],
+            "number": 5,
+            "finalists": 2,
+            "final_datasets": final_datasets,
+            "spaces": {"bt": rates},
+        }
+        run = {"datasets": ["d", "e"], "backbones": ["b"], "methods": ["bt"], "variants": ["default"], "seeds": [0]}
+        methods = {"bt": {"default": {"training": {"learning_rate": 0.0}}}}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"run": run, "methods": methods, "search": search}))
+        stage.search("bt")
+        return pd.read_csv(tmp_path / "reports/search/bt/configurations.csv")
+
+    def scored(cell, values, *_):
+        return {"mean": SCORES[cell.dataset][values["training"]["learning_rate"]]}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stage, "cell_states", lambda cell: None)
+    monkeypatch.setattr(stage, "cell_cohorts", lambda cell, states: {})
+    monkeypatch.setattr(stage, "_scored", scored)
+    return found
+
+
+def test_the_best_of_the_first_round_alone_go_on_and_all_worlds_decide(searched) -> None:
+    table = searched(["e"])
+    chosen = [json.loads(changes)["training"]["learning_rate"] for changes in table["changes"][:2]]
+    assert chosen == [0.3, 0.2] and list(table["score"][:2]) == [pytest.approx(0.75), pytest.approx(0.5)]
+    assert list(table["worlds"]) == [2, 2, 1, 1, 1] and list(table["score"][2:]) == [0.7, 0.6, 0.5]
+
+
+@pytest.mark.parametrize("wrong", [["f"], ["d", "e"]])
+def test_a_second_round_needs_worlds_of_the_run_and_leaves_some_to_the_first(searched, wrong: list[str]) -> None:
+    with pytest.raises(InputError, match=r"search\.final_datasets"):
+        searched(wrong)
