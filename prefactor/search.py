@@ -2,8 +2,8 @@
 
 A space is a nest of lists: each list holds the values that one parameter may take, by its key as in params.yaml. Every
 configuration takes one value of each at random, on top of the method's ``default``; the first one is ``default`` as it
-stands. All methods get as many, and as many of their best go on to a second round on other worlds: what was lucky in
-the first is found out there.
+stands. All methods get as many, and as many of their best go on, with ``default``, to a second round on other worlds:
+what was lucky in the first is found out there.
 """
 
 import random
@@ -26,7 +26,7 @@ class SearchParameters:
 
     methods         whose parameters are searched
     number          configurations of each, ``default`` among them
-    finalists       how many of them, the best, go on to the second round
+    finalists       how many of them, the best, go on to the second round, beside ``default``
     final_datasets  those of run.datasets that only the second round is about; none for one round
     shots           numbers of reference pairs at which held-out users are judged
     seed            of the draws, and of training

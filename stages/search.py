@@ -48,7 +48,8 @@ def search(method: str) -> None:
     parts = [layout.search(method).with_suffix(f".round-{number}.part") for number in (1, 2)]
     rows = _round(rows, _cells(runs, first, method), parameters, parts[0])
     if parameters.final_datasets:
-        going_on = sorted(as_table(rows)["number"][: parameters.finalists])
+        best = sorted(as_table(rows)["number"][: parameters.finalists])
+        going_on = best if 0 in best else [*best, 0]  # nothing is replaced without being compared
         cells = _cells(runs, parameters.final_datasets, method)
         again = _round([{name: rows[at][name] for name in ABOUT} for at in going_on], cells, parameters, parts[1])
         for row in again:
@@ -58,9 +59,9 @@ def search(method: str) -> None:
         table.to_csv(scratch / "configurations.csv", index=False)
     for part in parts:
         part.unlink(missing_ok=True)
-    best = table.iloc[0]
-    print(f"search {method}: of {len(table)} configurations {best['number']} is best, {best['score']:.4f}")
-    print(f"search {method}: {best['changes']}")
+    winner = table.iloc[0]
+    print(f"search {method}: of {len(table)} configurations {winner['number']} is best, {winner['score']:.4f}")
+    print(f"search {method}: {winner['changes']}")
 
 
 def as_table(rows: list[Row]) -> pd.DataFrame:

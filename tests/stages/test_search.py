@@ -52,7 +52,7 @@ def test_what_went_on_to_a_second_round_comes_before_what_did_not() -> None:
 
 RATES = [0.1, 0.2, 0.3, 0.4]
 SCORES = {"d": dict(zip([0.0, *RATES], [0.5, 0.6, 0.9, 0.8, 0.7], strict=True))}
-SCORES["e"] = {0.2: 0.1, 0.3: 0.7}  # nobody else may be asked for
+SCORES["e"] = {0.0: 0.4, 0.2: 0.1, 0.3: 0.7}  # nobody else may be asked for
 
 
 @pytest.fixture
@@ -84,11 +84,12 @@ def searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return found
 
 
-def test_the_best_of_the_first_round_alone_go_on_and_all_worlds_decide(searched) -> None:
+def test_the_best_of_the_first_round_and_default_alone_go_on_and_all_worlds_decide(searched) -> None:
     table = searched(["e"])
-    chosen = [json.loads(changes)["training"]["learning_rate"] for changes in table["changes"][:2]]
-    assert chosen == [0.3, 0.2] and list(table["score"][:2]) == [pytest.approx(0.75), pytest.approx(0.5)]
-    assert list(table["worlds"]) == [2, 2, 1, 1, 1] and list(table["score"][2:]) == [0.7, 0.6, 0.5]
+    assert list(table["score"]) == pytest.approx([0.75, 0.5, 0.45, 0.7, 0.6])
+    assert list(table["worlds"]) == [2, 2, 2, 1, 1]
+    chosen = [json.loads(changes).get("training", {}).get("learning_rate") for changes in table["changes"]]
+    assert chosen[0] == 0.3 and chosen[1] == 0.2 and chosen[2] is None  # `default`
 
 
 @pytest.mark.parametrize("wrong", [["f"], ["d", "e"]])
