@@ -49,7 +49,7 @@ class TrainingParameters:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
 
 
-CALIBRATION_SHOTS = (1, 3, 9, 20)  # and all that is known of a user
+SHOTS = (1, 3, 9, 20)  # by which held-out users are known to choose a step and to calibrate; and all that is known
 
 Row = dict[str, float]  # of a history: seed, step, mean loss in nats since the last row, and SCORES or NaN
 SCORES = tuple(f"validation_{who}_{figure}" for who in ("seen", "users") for figure in ("accuracy", "log_loss"))
@@ -76,8 +76,9 @@ def train(
 ) -> Trained:
     """Train ``model`` in place and leave it at its best validation.
 
-    Selection is by the mean of two accuracies: validation pairs of seen users, and of held-out users given their
-    reference pairs. Evaluation pairs are never looked at.
+    Selection is by the mean of two accuracies: on validation pairs of seen users, and of held-out users who are known
+    by few pairs up to all of theirs (SHOTS): by all of them alone a model would be kept that has not yet learnt what
+    few can tell. Evaluation pairs are never looked at.
     """
     known = seen.known()
     if isinstance(model, ClosedForm):
@@ -128,10 +129,13 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
 
 def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
     """The scale of rewards by held-out users, and what a method keeps of the population."""
-    most = int(held_out.known().pairs_per_user().max())
-    shots = sorted({min(size, most) for size in CALIBRATION_SHOTS} | {most})
-    model.calibrate([held_out.known(size) for size in shots], held_out.to_predict("validation"))
+    model.calibrate([held_out.known(size) for size in _shots(held_out)], held_out.to_predict("validation"))
     model.finish(known)  # last: calibrating may choose how users' weights are made
+
+
+def _shots(held_out: Cohort) -> list[int]:
+    most = int(held_out.known().pairs_per_user().max())
+    return sorted({min(size, most) for size in SHOTS} | {most})
 
 
 def _row(seed: int, step: int, loss: float) -> Row:
@@ -139,18 +143,25 @@ def _row(seed: int, step: int, loss: float) -> Row:
 
 
 def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, float]:
-    """Accuracy and log loss (nats) on validation pairs, averaged per user, then over the users who have any."""
+    """Accuracy and log loss (nats) on validation pairs, averaged per user, then over the users who have any.
+
+    Those of held-out users are means over what is known of them (SHOTS).
+    """
     model.eval()
+    figures = {
+        "seen": [predict(model, seen, "validation")],
+        "users": [predict(model, held_out, "validation", size) for size in _shots(held_out)],
+    }
     scores = {}
     for name, cohort in (("seen", seen), ("users", held_out)):
-        figures = predict(model, cohort, "validation")
-        if not (has_pairs := figures.pairs > 0).any():
+        if not (has_pairs := figures[name][0].pairs > 0).any():
             raise InputError(
                 f"no {cohort.role} user has a validation pair to choose a model by: raise the shares of validation "
                 "users and pairs under split, and rerun stage split"
             )
-        scores[f"validation_{name}_accuracy"] = float(figures.accuracy[has_pairs].mean())
-        scores[f"validation_{name}_log_loss"] = float(figures.log_loss[has_pairs].mean())
+        for figure in ("accuracy", "log_loss"):
+            values = [float(getattr(found, figure)[has_pairs].mean()) for found in figures[name]]
+            scores[f"validation_{name}_{figure}"] = sum(values) / len(values)
     return scores
 
 

@@ -142,6 +142,15 @@ def test_evaluation_pairs_choose_no_step(cohorts: dict[str, Cohort]) -> None:
     assert (result.best_step, result.history[-1]) == (again.best_step, again.history[-1])
 
 
+def test_held_out_users_are_scored_by_few_pairs_up_to_all(cohorts: dict[str, Cohort]) -> None:
+    model, held_out = train_one(cohorts)[0], cohorts["validation"]
+    most = int(held_out.known().pairs_per_user().max())
+    sizes = sorted({size for size in (1, 3, 9, 20) if size < most} | {most})
+    apart = [predict(model, held_out, "validation", size).accuracy.mean() for size in sizes]
+    found = validate(model, cohorts["seen"], held_out)
+    assert found["validation_users_accuracy"] == pytest.approx(sum(apart) / len(apart)) and len({*apart}) > 1
+
+
 def test_wrong_parameters_are_named() -> None:
     with pytest.raises(ValueError, match="learning_rate must be positive, got 0"):
         TrainingParameters(learning_rate=0)
