@@ -28,6 +28,7 @@ class SearchParameters:
     number          configurations of each, ``default`` among them
     finalists       how many of them, the best, go on to the second round, beside ``default``
     final_datasets  those of run.datasets that only the second round is about; none for one round
+    tie             of configurations within so much of the best score the one with the fewest epochs is chosen
     shots           numbers of reference pairs at which held-out users are judged
     seed            of the draws, and of training
     spaces          the space of each method, below ``model``, ``basis_training`` and ``training``
@@ -37,6 +38,7 @@ class SearchParameters:
     number: int = 25
     finalists: int = 4
     final_datasets: tuple[str, ...] = ()
+    tie: float = 0.001
     shots: tuple[int, ...] = (1, 3, 9, 20)
     seed: int = 0
     spaces: Mapping[str, Space] = field(default_factory=dict)

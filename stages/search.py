@@ -38,46 +38,66 @@ def search(method: str) -> None:
     parameters = build(SearchParameters, section(load_parameters(), "search"), "search")
     if method not in parameters.spaces:
         raise InputError(f"search.spaces has no {method}: say what is searched")
-    runs = run_parameters()
-    first = [dataset for dataset in runs.datasets if dataset not in parameters.final_datasets]
-    if len(first) + len(parameters.final_datasets) > len(runs.datasets) or not first:
-        raise InputError("search.final_datasets must be some of run.datasets, not all: add them there")
-    base = section(load_parameters(), f"methods.{method}.{DEFAULT}")
-    drawn = configurations(parameters.spaces[method], parameters.number, parameters.seed, method)
-    rows: list[Row] = [{"number": at, "changes": it, "trained": merged(base, it)} for at, it in enumerate(drawn)]
     parts = [layout.search(method).with_suffix(f".round-{number}.part") for number in (1, 2)]
-    rows = _round(rows, _cells(runs, first, method), parameters, parts[0])
-    if parameters.final_datasets:
-        best = sorted(as_table(rows)["number"][: parameters.finalists])
-        going_on = best if 0 in best else [*best, 0]  # nothing is replaced without being compared
-        cells = _cells(runs, parameters.final_datasets, method)
-        again = _round([{name: rows[at][name] for name in ABOUT} for at in going_on], cells, parameters, parts[1])
-        for row in again:
+    first, second = _worlds(run_parameters(), parameters, method)
+    rows = _round(_drawn(method, parameters), first, parameters, parts[0])
+    if second:
+        going_on = [{name: rows[at][name] for name in ABOUT} for at in _finalists(rows, parameters.finalists)]
+        for row in _round(going_on, second, parameters, parts[1]):
             rows[row["number"]] |= row
-    table = as_table(rows)
+    table = as_table(rows, parameters.tie)
     with atomic_folder(layout.search(method)) as scratch:
         table.to_csv(scratch / "configurations.csv", index=False)
     for part in parts:
         part.unlink(missing_ok=True)
-    winner = table.iloc[0]
-    print(f"search {method}: of {len(table)} configurations {winner['number']} is best, {winner['score']:.4f}")
-    print(f"search {method}: {winner['changes']}")
+    chosen = table[table["chosen"]].iloc[0]
+    print(f"search {method}: of {len(table)} configurations {chosen['number']} is chosen, {chosen['score']:.4f}")
+    print(f"search {method}: {chosen['changes']}")
 
 
-def as_table(rows: list[Row]) -> pd.DataFrame:
-    """A row per configuration, best first: number, changes (JSON), worlds, score, the scores behind it, seconds.
+def as_table(rows: list[Row], tie: float) -> pd.DataFrame:
+    """A row per configuration, best first: number, changes (JSON), epochs, worlds, score, chosen, and its parts.
 
-    A configuration that was scored in more worlds, which is one that went on, comes before all that were not.
+    A configuration that was scored in more worlds, which is one that went on, comes before all that were not. Of those
+    within ``tie`` of the first the one with the fewest epochs is chosen.
     """
     flat = []
     for row in rows:
         scores = {place: found for place, found in row.items() if place not in ABOUT}
         single = {f"{place} {name}": value for place, found in scores.items() for name, value in found.items()}
         mean = sum(found["mean"] for found in scores.values()) / len(scores)
-        about = {"number": row["number"], "changes": json.dumps(row["changes"]), "worlds": len(scores), "score": mean}
-        flat.append({**about, **single})
+        about = {"number": row["number"], "changes": json.dumps(row["changes"]), "epochs": _epochs(row["trained"])}
+        flat.append({**about, "worlds": len(scores), "score": mean, **single})
     order = ["worlds", "score", "number"]
-    return pd.DataFrame(flat).sort_values(order, ascending=[False, False, True], ignore_index=True)
+    table = pd.DataFrame(flat).sort_values(order, ascending=[False, False, True], ignore_index=True)
+    level = table[(table["worlds"] == table["worlds"][0]) & (table["score"] >= table["score"][0] - tie)]
+    table.insert(5, "chosen", table.index == level["epochs"].idxmin())
+    return table
+
+
+def _drawn(method: str, parameters: SearchParameters) -> list[Row]:
+    base = section(load_parameters(), f"methods.{method}.{DEFAULT}")
+    drawn = configurations(parameters.spaces[method], parameters.number, parameters.seed, method)
+    return [{"number": at, "changes": it, "trained": merged(base, it)} for at, it in enumerate(drawn)]
+
+
+def _worlds(runs: RunParameters, parameters: SearchParameters, method: str) -> tuple[list[Cell], list[Cell]]:
+    """The worlds of the first round and of the second."""
+    final = parameters.final_datasets
+    first = [dataset for dataset in runs.datasets if dataset not in final]
+    if len(first) + len(final) > len(runs.datasets) or not first:
+        raise InputError("search.final_datasets must be some of run.datasets, not all: add them there")
+    return _cells(runs, first, method), _cells(runs, final, method)
+
+
+def _finalists(rows: list[Row], number: int) -> list[int]:
+    best = sorted(as_table(rows, 0.0)["number"][:number])
+    return best if 0 in best else [*best, 0]  # `default`: nothing is replaced without being compared
+
+
+def _epochs(trained: dict[str, Any]) -> int:
+    steps = (trained.get(name) or {} for name in ("basis_training", "training"))
+    return sum(step.get("epochs", 0) for step in steps)
 
 
 def _cells(runs: RunParameters, datasets: Sequence[str], method: str) -> list[Cell]:

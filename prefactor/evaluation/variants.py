@@ -14,13 +14,14 @@ from prefactor.methods import METHODS
 from prefactor.parameters import as_dict, build
 
 DEFAULT = "default"
+SECTION = "set"  # stands for all of a section's parameters
 BASES = (DEFAULT, "faithful")  # what variants may be variants of
 
 C = TypeVar("C", bound=Cell)
 
 
 class Change(NamedTuple):
-    """One parameter by its dotted key, as in params.yaml below the variant; None for what one side has not got."""
+    """One parameter by its dotted key, as in params.yaml below the variant; None for what one side has not got, SECTION for a whole section."""
 
     key: str
     before: Any
@@ -54,10 +55,20 @@ def variations(parameters: Mapping[C, Mapping[str, Any]]) -> dict[C, Variation]:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What differs between two sets of nested parameters, by key in alphabetical order."""
-    sides = dict(_flat(before)), dict(_flat(after))
-    pairs = (Change(key, sides[0].get(key), sides[1].get(key)) for key in sorted({*sides[0], *sides[1]}))
-    return tuple(change for change in pairs if change.before != change.after)
+    """What differs between two sets of nested parameters, by key in alphabetical order.
+
+    A whole section that one side has not got is one change.
+    """
+    return tuple(sorted(_differences(before, after), key=attrgetter("key")))
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], above: str = "") -> Iterator[Change]:
+    for key in {*before, *after}:
+        one, other = before.get(key), after.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other, f"{above}{key}.")
+        elif one != other:
+            yield Change(f"{above}{key}", *(SECTION if isinstance(side, Mapping) else side for side in (one, other)))
 
 
 def _bases(cell: C, known: Iterable[C]) -> list[C]:
@@ -72,11 +83,3 @@ def _spelt_out(cell: Cell, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's parameters; those of the model that params.yaml leaves out have the method's own values."""
     model = build(METHODS[cell.method].Parameters, parameters.get("model"), f"{cell.parameters}.model")
     return {**parameters, "model": as_dict(model)}
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value

@@ -32,8 +32,9 @@ def test_changes_are_named_by_dotted_key_and_swap_with_the_sides() -> None:
     assert changes(other, one) == tuple(Change(key, after, before) for key, before, after in changes(one, other))
 
 
-def test_a_part_that_one_side_lacks_is_a_change() -> None:
-    assert changes({"step": {"epochs": 3}}, {"step": None}) == (Change("step.epochs", 3, None),)
+def test_a_section_that_one_side_lacks_is_one_change() -> None:
+    assert changes({"step": {"epochs": 3, "rate": 1}}, {"step": None}) == (Change("step", "set", None),)
+    assert changes({}, {"step": {"epochs": 3}}) == (Change("step", None, "set"),)
 
 
 @pytest.mark.parametrize(

@@ -40,19 +40,25 @@ def test_other_parameters_or_other_worlds_begin_anew(tmp_path: Path, trained: li
 
 
 def test_the_best_comes_first_and_of_equals_the_earlier() -> None:
-    table = as_table([row(0, 0.6), row(1, 0.7), row(2, 0.7)])
+    table = as_table([row(0, 0.6), row(1, 0.7), row(2, 0.7)], 0.0)
     assert list(table["number"]) == [1, 2, 0] and list(table["score"]) == [0.7, 0.7, 0.6]
     assert list(table["d/b seen"]) == [0.7, 0.7, 0.6] and "trained" not in table
 
 
 def test_what_went_on_to_a_second_round_comes_before_what_did_not() -> None:
-    table = as_table([row(0, 0.9), {**row(1, 0.6), "e/b": {"seen": 0.8, "mean": 0.8}}])
+    table = as_table([row(0, 0.9), {**row(1, 0.6), "e/b": {"seen": 0.8, "mean": 0.8}}], 0.0)
     assert list(table["number"]) == [1, 0] and list(table["score"]) == [pytest.approx(0.7), 0.9]
 
 
 RATES = [0.1, 0.2, 0.3, 0.4]
 SCORES = {"d": dict(zip([0.0, *RATES], [0.5, 0.6, 0.9, 0.8, 0.7], strict=True))}
 SCORES["e"] = {0.0: 0.4, 0.2: 0.1, 0.3: 0.7}  # nobody else may be asked for
+
+
+@pytest.mark.parametrize(("tie", "chosen"), [(0.0, 2), (0.005, 1), (0.02, 0)])
+def test_of_those_that_are_level_the_one_with_the_fewest_epochs_is_chosen(tie: float, chosen: int) -> None:
+    table = as_table([row(0, 0.69), row(1, 0.697), row(2, 0.7)], tie)
+    assert list(table["epochs"]) == [3, 2, 1] and list(table["number"][table["chosen"]]) == [chosen]
 
 
 @pytest.fixture
@@ -87,7 +93,7 @@ def searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_the_best_of_the_first_round_and_default_alone_go_on_and_all_worlds_decide(searched) -> None:
     table = searched(["e"])
     assert list(table["score"]) == pytest.approx([0.75, 0.5, 0.45, 0.7, 0.6])
-    assert list(table["worlds"]) == [2, 2, 2, 1, 1]
+    assert list(table["worlds"]) == [2, 2, 2, 1, 1] and list(table["chosen"]) == [True, *[False] * 4]
     chosen = [json.loads(changes).get("training", {}).get("learning_rate") for changes in table["changes"]]
     assert chosen[0] == 0.3 and chosen[1] == 0.2 and chosen[2] is None  # `default`
 

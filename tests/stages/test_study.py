@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from prefactor.errors import InputError
+from prefactor.evaluation.variants import variations
+from prefactor.layout import Cell
 from prefactor.methods import METHODS
-from prefactor.parameters import build, merged
+from prefactor.parameters import as_dict, build, merged
 from stages.study import spelt_out, study
 from stages.trainings import MethodParameters, RunParameters
 
@@ -46,6 +48,16 @@ def test_every_ablation_differs_from_all_others(tmp_path: Path, monkeypatch: pyt
     assert set(parameters["run"]["variants"]) == set(variants)
     assert {name: variants[name] for name in project} == project
     assert len({yaml.safe_dump(variant) for variant in variants.values()}) == len(variants)
+
+
+def test_every_ablation_is_held_against_what_it_ablates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = written("ablations", tmp_path, monkeypatch)["methods"]["vrf"]
+    meant = yaml.safe_load((ROOT / "studies/ablations/study.yaml").read_text())["methods"]["vrf"]
+    cells = {
+        Cell("d", "b", "vrf", name): as_dict(build(MethodParameters, own, name)) for name, own in parameters.items()
+    }
+    found = {cell.variant: variation.base for cell, variation in variations(cells).items()}
+    assert {name: found[name] for name in meant} == {name: variant["like"] for name, variant in meant.items()}
 
 
 def test_a_variant_like_another_has_its_changes_and_leaves_the_other_alone() -> None:
