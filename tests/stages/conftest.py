@@ -62,7 +62,14 @@ def tiny_parameters() -> dict:
             },
             "vrf": {
                 "default": {
-                    "model": {"basis": {"form": "linear", "bases": 4}, "latent": 8, "unit_prior": True},
+                    "model": {
+                        "basis": {"form": "linear", "bases": 4},
+                        "loadings": {"bases": 3},
+                        "common": True,
+                        "calibrated": True,
+                        "latent": 8,
+                        "unit_prior": True,
+                    },
                     "basis_training": training(),
                     "training": training(),
                 }

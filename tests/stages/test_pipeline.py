@@ -28,7 +28,7 @@ def test_every_promised_file_is_there(whole: Project) -> None:
 def test_the_portrait_names_every_basis_by_its_scorers(whole: Project) -> None:
     folder = whole.folder / "reports" / "portrait" / "stylebench" / "minilm"
     labels, used = (pd.read_parquet(folder / f"{name}.parquet") for name in ("labels", "coverage"))
-    assert set(labels["basis"]) == set(used["basis"]) == set(range(4)) and set(labels["kind"]) == {"scorer"}
+    assert set(labels["basis"]) == set(used["basis"]) == set(range(3)) and set(labels["kind"]) == {"scorer"}
     assert len(json.loads((folder / "portraits.json").read_text())["people"]) == 4
     assert "Inside VRF" in (whole.folder / "reports" / "index.html").read_text()
 
@@ -62,7 +62,7 @@ def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Projec
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PREFACTOR_TEST_KEY", "sk-very-secret")
             done = project.run("stages.portrait", "stylebench", "minilm")
-        assert len(stub.asked) == 4 and all(
+        assert len(stub.asked) == 3 and all(
             asked[1]["Authorization"] == "Bearer sk-very-secret" for asked in stub.asked
         )
     folder = project.folder / "reports" / "portrait" / "stylebench" / "minilm"

@@ -18,6 +18,7 @@ from prefactor.methods import METHODS
 from prefactor.methods.base import Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.bt import BTParameters
+from prefactor.methods.loadings import LoadingParameters
 from prefactor.methods.storage import save_model, save_users
 from prefactor.methods.vrf import VRFParameters
 from prefactor.parameters import as_dict
@@ -94,7 +95,15 @@ def write_training(root: Path, cell: str, accuracies: dict[str, float]) -> None:
     dataset, backbone, method, _ = cell.split("/")
     folder = root / "models" / cell
     settings = {
-        "vrf": VRFParameters(basis=BasisParameters(bases=3), latent=4, unit_prior=True, basis_mean_scale=1.0),
+        "vrf": VRFParameters(
+            basis=BasisParameters(bases=3),
+            loadings=LoadingParameters(bases=3),
+            common=True,
+            calibrated=True,
+            latent=4,
+            unit_prior=True,
+            basis_mean_scale=1.0,
+        ),
         "bt": BTParameters(),
     }[method]
     states = open_states(root / "data/states" / dataset / backbone)
