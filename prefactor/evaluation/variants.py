@@ -21,7 +21,10 @@ C = TypeVar("C", bound=Cell)
 
 
 class Change(NamedTuple):
-    """One parameter by its dotted key, as in params.yaml below the variant; None for what one side has not got, SECTION for a whole section."""
+    """One parameter by its dotted key, as in params.yaml below the variant.
+
+    None stands for what one side has not got, SECTION for all of a section.
+    """
 
     key: str
     before: Any

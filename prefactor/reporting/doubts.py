@@ -3,6 +3,7 @@
 Shown first are the methods that offer a doubt of their own; what can be computed of any model stands below.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,50 +11,12 @@ from prefactor.evaluation.items import BLOCKS, MANY_ITEMS
 from prefactor.evaluation.ranking import REFERENCES, THIRDS, metric_of, third_metric
 from prefactor.evaluation.uncertainty import BT, BY_CONFIDENCE, COMBINED, FITTED, FITTED_BEFORE, GENERAL, OF_QUESTIONS
 from prefactor.reporting import figures
+from prefactor.reporting.candidates import meanings, name_of, role_of, roles
 from prefactor.reporting.estimates import CORRELATION, PERCENT, Estimate
 from prefactor.reporting.panels import Panel, Styles, spoken
 from prefactor.reporting.style import Style
-from prefactor.reporting.tables import ACCURACY, Contender, Row, Section, Table, cell_of
+from prefactor.reporting.tables import ACCURACY, Cell, Contender, Row, Section, Table, cell_of
 
-NAMES = {
-    "sigma": "σ as published",
-    "weight_spread": "spread of weights",
-    "disagreement": "disagreement",
-    "entropy": "entropy of weights",
-    "expected_error": "expected error",
-    "plain_doubt": "low confidence, pool",
-    "reference_nll": "surprise",
-    "held_out_nll": "held-out surprise",
-    "flip_rate": "flip rate",
-    COMBINED: "combined",
-    "combined_more": "combined, more",
-    "combined_flips": "combined with flips",
-    FITTED: "fitted",
-    FITTED_BEFORE: "fitted beforehand",
-    BY_CONFIDENCE: "low confidence",
-    BT: "BT's low confidence",
-}
-MEANINGS = (
-    ("σ as published", "mean deviation of the user's posterior (VRF, section 5)"),
-    ("spread of weights", "mean deviation of the user's weights, in units of their prior"),
-    ("disagreement", "of the shares that the encoder gives with those that the pairs' evidence gives"),
-    ("entropy of weights", "of the user's shares of the bases"),
-    ("expected error", "mean probability of being wrong on a pool of unlabelled pairs, the same for all users"),
-    ("low confidence, pool", "the same without the reward's variance"),
-    ("surprise", "mean negative log-likelihood of the user's own known pairs"),
-    ("held-out surprise", "the same of each half of them, by the model that knows the other half"),
-    ("flip rate", "share of known pairs that those probabilities take for slips"),
-    ("combined", "expected error and held-out surprise, on scales from validation users"),
-    ("combined, more", "the same and disagreement"),
-    ("combined with flips", "expected error and flip rate, on scales from validation users"),
-    (
-        "fitted",
-        "expected error, both surprises and low confidence, weighed by a fit to validation users' error; it reads the "
-        "pairs to predict, without their labels",
-    ),
-    ("fitted beforehand", "the same without low confidence: what can be known before the pairs to predict are"),
-    ("low confidence", "one minus mean confidence in the very pairs to predict, without their labels"),
-)
 REFERENCE_NAMES = {
     "confidence": "Minus own low confidence",
     "plain_doubt": "Minus its confidence on a pool",
@@ -66,8 +29,12 @@ SPLIT = "unseen"
 
 @dataclass(frozen=True)
 class DoubtView:
-    """All that the page says of users' uncertainties. ``by_shots`` has a table per method, with its name."""
+    """All that the page says of users' uncertainties.
 
+    ``roles`` says which candidates are for what; ``by_shots`` has a table per method, with its name.
+    """
+
+    roles: str
     sentences: tuple[str, ...]
     thirds: tuple[Panel, ...]
     table: Table | None
@@ -83,14 +50,15 @@ def view_of_doubts(section: Section, styled: Styles) -> DoubtView | None:
         return None
     own = {item: names for item, names in asked.items() if not {*names} <= {*GENERAL, BT}}
     rest = {item: names for item, names in asked.items() if item not in own}
-    used = {NAMES.get(name, name) for names in asked.values() for name in names}
+    used = {name for names in asked.values() for name in names}
     return DoubtView(
+        roles(used),
         (*(_sentence(section, item, names) for item, names in own.items()), *_how_intervals(section)),
         _third_panels(section, styled, [*own]),
         _table(section, own, styled),
         tuple((item.label, _by_shots(section, item, names, styled.get(item))) for item, names in own.items()),
         _table(section, rest, styled),
-        tuple(pair for pair in MEANINGS if pair[0] in used),
+        meanings(used),
     )
 
 
@@ -112,21 +80,24 @@ def _candidates(section: Section, item: Contender) -> list[str]:
 
 def _table(section: Section, asked: dict[Contender, list[str]], styled: Styles) -> Table | None:
     """Users known by all their reference pairs: the correlation, and what it is above that of what it has to beat."""
-    suffixes = ("", *(f"_minus_{suffix}" for suffix in REFERENCES.values()))
     rows = tuple(
         Row(
-            f"{item.label}: {NAMES.get(name, name)}",
+            f"{item.label}: {name_of(name)}",
             styled.get(item),
-            tuple(
-                cell_of(section.get(item, metric, SPLIT), metric)
-                for metric in (f"{metric_of(name)}{suffix}" for suffix in suffixes)
-            ),
+            (Cell("", role_of(name)), *_correlations(section, item, name)),
         )
         for item, names in asked.items()
         for name in names
     )
-    headings = ("Correlation with error", *(REFERENCE_NAMES[suffix] for suffix in REFERENCES.values()))
+    headings = ("For", "Correlation with error", *(REFERENCE_NAMES[suffix] for suffix in REFERENCES.values()))
     return Table(headings, rows) if rows else None
+
+
+def _correlations(section: Section, item: Contender, name: str) -> tuple[Cell, ...]:
+    """A candidate's own, and its differences from what it has to beat."""
+    suffixes = ("", *(f"_minus_{suffix}" for suffix in REFERENCES.values()))
+    metrics = [f"{metric_of(name)}{suffix}" for suffix in suffixes]
+    return tuple(cell_of(section.get(item, metric, SPLIT), metric) for metric in metrics)
 
 
 def _by_shots(section: Section, item: Contender, names: Sequence[str], style: Style | None) -> Table:
@@ -138,7 +109,7 @@ def _by_shots(section: Section, item: Contender, names: Sequence[str], style: St
     for name in names:
         metric = metric_of(name)
         cells = tuple(cell_of(section.get(item, metric, SPLIT, shot), metric) for shot in (*shots, None))
-        rows.append(Row(NAMES.get(name, name), style, cells))
+        rows.append(Row(name_of(name), style, cells))
     return Table((*map(str, shots), "all"), tuple(rows))
 
 
@@ -155,9 +126,9 @@ def _third_panels(section: Section, styled: Styles, items: Sequence[Contender]) 
     for (item, name), marks in drawn.items():
         whole = section.get(item, ACCURACY, SPLIT) or Estimate(float("nan"))
         place = f"{section.anchor}-thirds-{item.method}-{item.variant}-{name}"
-        words = f"{item.label}, accuracy of thirds of unseen users by {NAMES[name]}: {spoken(marks, PERCENT)}"
+        words = f"{item.label}, accuracy of thirds of unseen users by {name_of(name)}: {spoken(marks, PERCENT)}"
         drawing = figures.forest(marks, PERCENT, limits, whole.value, place, words)
-        panels.append(Panel(f"{item.label}, by {NAMES[name]}", drawing))
+        panels.append(Panel(f"{item.label}, by {name_of(name)}", drawing))
     return tuple(panels)
 
 
@@ -171,7 +142,7 @@ def _third_marks(section: Section, item: Contender, name: str, style: Style | No
 
 
 def _sentence(section: Section, item: Contender, names: Sequence[str]) -> str:
-    """Which candidates go with error, which do not, whether one beats plain confidence, and which can be known before.
+    """Which candidates go with error, which do not, which beat plain confidence, and which can be known before.
 
     A claim is one of the wider interval, whose low end must be above 0 as printed.
     """
@@ -187,13 +158,36 @@ def _sentence(section: Section, item: Contender, names: Sequence[str]) -> str:
     beaten = f"{_listed(section, item, better)} beat" if better else "None beats"
     return (
         f"For {item.label}, of the candidates these {', these '.join(parts)}. "
-        f"{beaten} the mean confidence in the very pairs to predict. {_beforehand(above)}"
+        f"{beaten} the method's own mean confidence in the very pairs to predict. "
+        f"{_beside_bt(section, item, above, rest)}{_beforehand(above)}"
     )
+
+
+def _beside_bt(section: Section, item: Contender, above: Sequence[str], rest: Sequence[str]) -> str:
+    """Which of the candidates that go with error (``above``) order users better than BT's confidence, and by how much.
+
+    Where none does, the one that comes nearest is named: that nobody does needs an interval as well.
+    """
+    paired = {name: section.get(item, f"{metric_of(name)}_minus_{BT}", SPLIT) for name in (*above, *rest)}
+    found = {name: estimate for name, estimate in paired.items() if estimate and math.isfinite(estimate.value)}
+    if not found:
+        return ""
+    better = [name for name in above if _is_above_zero(found.get(name))]
+    if better:
+        return f"BT's mean confidence in them is beaten by {'; '.join(_ahead(name, found[name]) for name in better)}. "
+    most = max(found, key=lambda name: found[name].value)
+    none = "BT's mean confidence in them is beaten by none that goes with error"
+    return f"{none}; the largest difference is that of {_ahead(most, found[most])}. "
+
+
+def _ahead(name: str, paired: Estimate) -> str:
+    interval = paired.widest.interval(CORRELATION) or "no interval"
+    return f"{name_of(name)} ({CORRELATION.text(paired.value)}, {interval})"
 
 
 def _beforehand(names: Sequence[str]) -> str:
     """Which of the candidates that go with error are known before the pairs to predict are."""
-    known = [NAMES.get(name, name) for name in names if name not in OF_QUESTIONS]
+    known = [name_of(name) for name in names if name not in OF_QUESTIONS]
     if not known:
         return "None that goes with error can be known before those pairs are."
     return f"Of those that go with error, these can be known before those pairs are: {', '.join(known)}."
@@ -218,4 +212,4 @@ def _is_above_zero(estimate: Estimate | None) -> bool:
 
 def _listed(section: Section, item: Contender, names: Sequence[str]) -> str:
     values = {name: section.get(item, metric_of(name), SPLIT) for name in names}
-    return ", ".join(f"{NAMES.get(name, name)} ({CORRELATION.text(e.value)})" for name, e in values.items() if e)
+    return ", ".join(f"{name_of(name)} ({CORRELATION.text(e.value)})" for name, e in values.items() if e)

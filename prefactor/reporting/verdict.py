@@ -13,6 +13,7 @@ from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender
 
 BASELINE = "bt"
 PERCENT_SIGN = "\N{NO-BREAK SPACE}%"
+Place = tuple[str, int | None]  # split, number of reference pairs: None for all of them
 
 
 class Outcome(Enum):
@@ -61,29 +62,73 @@ def verdict(section: Section, split: str) -> str:
 def above_vrf(section: Section) -> tuple[str, ...]:
     """For seen users, unseen users and each number of reference pairs: whose paired interval lies above VRF's.
 
-    Where no other method's does, one sentence says so for all. Empty without paired differences from VRF, of which its
-    own variants have none.
+    Where no other method's does, one sentence says so for all, and one more names whose would by the interval over
+    users alone. Empty without paired differences from VRF, of which its own variants have none.
     """
-    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"]
-    places = sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
-    above = {place: _above(section, *place) for place in places}
+    above = {place: _above(section, place) for place in _places(section)}
     vrf = Contender("vrf", section.against_vrf).name
-    clear = [f"{split} users" for (split, shots), found in above.items() if not found and shots is None]
-    few = [str(shots) for (_, shots), found in above.items() if not found and shots is not None]
-    clear += [f"unseen users at |C|\N{NO-BREAK SPACE}= {', '.join(few)}"] if few else []
-    none = f"No other method's paired interval lies above {vrf} on {' and on '.join(clear)}."
-    some = (f"On {_place(*place)}, {' and '.join(found)} lies above {vrf}." for place, found in above.items() if found)
-    return (*([none] if clear else []), *some)
+    clear = [place for place, found in above.items() if not found]
+    none = f"No other method's paired interval lies above {vrf} on {_joined(clear)}."
+    some = [f"On {_joined([at])}, {' and '.join(found)} lies above {vrf}." for at, found in above.items() if found]
+    return (*([none] if clear else []), *some, *_above_by_users_alone(section, vrf))
 
 
-def _above(section: Section, split: str, shots: int | None) -> list[str]:
-    found = [(item, section.get(item, FROM_VRF, split, shots)) for item in section.everyone()]
-    above = [(item, paired) for item, paired in found if paired and paired.widest.low > 0]
-    return [f"{_unbroken(item.label)} ({_paired_words(paired)})" for item, paired in above]
+def vrf_and_bt(section: Section) -> str:
+    """One sentence: for which users and numbers of reference pairs VRF's paired interval lies above BT, reaches zero or
+    lies below. BT's differences are from VRF: below zero, VRF is above. Empty without intervals of them.
+    """
+    bt = baseline(section)
+    paired = {place: section.get(bt, FROM_VRF, *place) for place in _places(section)} if bt else {}
+    ends = {place: estimate.widest for place, estimate in paired.items() if estimate and estimate.widest.has_interval}
+    if not ends:
+        return ""
+    by_bt = {outcome: [at for at, own in ends.items() if _outcome(own, 0.0, 0.0) is outcome] for outcome in Outcome}
+    higher, level, lower = (by_bt[outcome] for outcome in (Outcome.BELOW, Outcome.OPEN, Outcome.ABOVE))
+    vrf = Contender("vrf", section.against_vrf).name
+    reached = f"it reaches zero {_on(level)}; " if level else ""
+    return (
+        f"{vrf}'s paired interval lies above BT {_on(higher, 'nowhere')}; {reached}"
+        f"by these intervals {vrf} is below BT {_on(lower, 'at no |C|')}."
+    )
 
 
-def _place(split: str, shots: int | None) -> str:
-    return f"{split} users" if shots is None else f"{split} users at |C|\N{NO-BREAK SPACE}= {shots}"
+def _places(section: Section) -> list[Place]:
+    """Where there are paired differences from VRF: seen users, unseen users, then numbers of reference pairs."""
+    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"]
+    return sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
+
+
+def _above(section: Section, place: Place) -> list[str]:
+    paired = _from_vrf(section, place)
+    return [f"{_unbroken(item.label)} ({_paired_words(own)})" for item, own in paired.items() if own.widest.low > 0]
+
+
+def _above_by_users_alone(section: Section, vrf: str) -> list[str]:
+    """That nobody lies above VRF is easier said by the wider interval: whoever the narrower one puts there is named."""
+    found = [
+        f"{_unbroken(item.label)} {_on([place])} ({_over_users(own)})"
+        for place in _places(section)
+        for item, own in _from_vrf(section, place).items()
+        if own.low > 0 >= own.widest.low
+    ]
+    by = f"By the interval over users alone, not by the wider one, above {vrf}"
+    return [f"{by}: {'; '.join(found)}."] if found else []
+
+
+def _from_vrf(section: Section, place: Place) -> dict[Contender, Estimate]:
+    paired = {item: section.get(item, FROM_VRF, *place) for item in section.everyone()}
+    return {item: estimate for item, estimate in paired.items() if estimate}
+
+
+def _on(places: list[Place], nowhere: str = "") -> str:
+    return f"on {_joined(places)}" if places else nowhere
+
+
+def _joined(places: list[Place]) -> str:
+    """``seen users and on unseen users at |C| = 1, 9``."""
+    whole = [f"{split} users" for split, shots in places if shots is None]
+    few = ", ".join(str(shots) for _, shots in places if shots is not None)
+    return " and on ".join([*whole, *([f"unseen users at |C|\N{NO-BREAK SPACE}= {few}"] if few else [])])
 
 
 def headline(section: Section, validated: Mapping[Contender, float] | None = None) -> str:
@@ -150,7 +195,11 @@ def _words(estimate: Estimate) -> str:
 
 
 def _paired_words(paired: Estimate) -> str:
-    return f"{POINTS.text(paired.value)} points, {paired.widest.interval(POINTS) or 'no interval'}"
+    return _over_users(paired.widest)
+
+
+def _over_users(paired: Estimate) -> str:
+    return f"{POINTS.text(paired.value)} points, {paired.interval(POINTS) or 'no interval'}"
 
 
 def _clause(outcome: Outcome, found: list[Comparison]) -> str:

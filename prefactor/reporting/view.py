@@ -46,7 +46,7 @@ from prefactor.reporting.tables import (
     settings_table,
 )
 from prefactor.reporting.training import TrainingView, size_table, training_views, trainings_of, validated
-from prefactor.reporting.verdict import above_vrf, headline, verdict
+from prefactor.reporting.verdict import above_vrf, headline, verdict, vrf_and_bt
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class View:
     panels: tuple[Panel, ...]
     differences: tuple[Panel, ...]
     above_vrf: tuple[str, ...]
+    vrf_and_bt: str
     from_vrf: Table | None
     losses: tuple[Panel, ...]
     calibration: tuple[Panel, ...]
@@ -105,6 +106,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         panels=accuracy_panels(section, styled),
         differences=difference_panels(section, styled),
         above_vrf=above_vrf(section),
+        vrf_and_bt=vrf_and_bt(section),
         from_vrf=differences_from_vrf(section, styled),
         losses=loss_panels(section, styled),
         calibration=reliability_panels(section, styled, context.trainings),

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from prefactor.evaluation.uncertainty import GENERAL
-from prefactor.reporting.doubts import MEANINGS, NAMES, DoubtView, view_of_doubts
+from prefactor.reporting.doubts import DoubtView, view_of_doubts
 from prefactor.reporting.tables import sections, styles
 
 Maker = Callable[..., pd.DataFrame]
@@ -34,10 +33,36 @@ def test_the_sentence_names_what_fails_and_what_beats_confidence(results: Maker)
     rows = results()
     first = view(rows).sentences[0]
     assert "go with error: low confidence (+0.52), combined (+0.48), these do not: σ as published (−0.22)" in first
-    assert "None beats the mean confidence" in first
+    assert "None beats the method's own mean confidence" in first
     better = (rows["metric"] == "uncertainty_combined_minus_confidence") & (rows["method"] == "vrf")
     rows.loc[better, ["value", "ci_low", "ci_high"]] = 0.1, 0.05, 0.15
-    assert "combined (+0.48) beat the mean confidence" in view(rows).sentences[0]
+    assert "combined (+0.48) beat the method's own mean confidence" in view(rows).sentences[0]
+
+
+def test_the_sentence_names_what_beats_bts_confidence_and_by_how_much(results: Maker) -> None:
+    """The interval is the wider one, and a difference that holds zero beats nothing."""
+    beaten = "BT's mean confidence in them is beaten by low confidence (+0.44, +0.39 to +0.49); combined (+0.40,"
+    assert beaten in view(results()).sentences[0]
+    rows = results()
+    paired = rows["metric"].str.fullmatch("uncertainty_.*_minus_bt")
+    assert "BT's mean" not in view(rows[~paired]).sentences[0]
+    rows.loc[paired, ["value", "ci_low", "ci_high"]] = -0.3, -0.4, -0.2
+    combined = rows["metric"] == "uncertainty_combined_minus_bt"
+    rows.loc[combined, ["value", "ci_low", "ci_high", "low_items", "high_items"]] = 0.1, 0.05, 0.15, -0.01, 0.21
+    assert (
+        "BT's mean confidence in them is beaten by none that goes with error; "
+        "the largest difference is that of combined (+0.10, −0.01 to +0.21)."
+    ) in view(rows).sentences[0]
+
+
+def test_each_candidate_has_its_role_in_the_table_and_in_one_line(results: Maker) -> None:
+    made = view(results())
+    assert made.table is not None and made.table.headings[0] == "For"
+    said = {row.label.partition(": ")[2]: row.cells[0].interval for row in made.table.rows}
+    assert said["σ as published"] == "lack of data" and said["combined"] == "ranking users by error"
+    assert made.roles == (
+        "lack of data (σ as published); ranking users by error (combined, low confidence, BT's low confidence)"
+    )
 
 
 def with_items(rows: pd.DataFrame, candidate: str, low: float, high: float) -> pd.DataFrame:
@@ -70,7 +95,7 @@ def test_an_end_that_is_printed_as_zero_is_not_above_it(low: float, clear: bool,
     paired = (rows["metric"] == "uncertainty_combined_minus_confidence") & (rows["method"] == "vrf")
     for mask, words in (
         (rows["metric"] == "uncertainty_combined", "these do not: σ as published"),
-        (paired, "combined (+0.48) beat the mean confidence"),
+        (paired, "combined (+0.48) beat the method's own mean confidence"),
     ):
         changed = rows.copy()
         changed.loc[mask, ["value", "ci_low", "ci_high"]] = 0.48, low, 0.95
@@ -86,11 +111,6 @@ def test_the_sentence_tells_what_is_known_before_the_pairs_to_predict(results: M
     asking = rows.assign(metric=rows["metric"].str.replace("_combined", "_fitted"))
     for without in (asking, rows[~old]):
         assert "None that goes with error can be known before those pairs are." in view(without).sentences[0]
-
-
-def test_every_candidate_of_any_method_has_a_name_and_a_meaning() -> None:
-    meant = [name for name, _ in MEANINGS]
-    assert {NAMES[name] for name in GENERAL} <= set(meant) and len(set(NAMES.values())) == len(NAMES)
 
 
 def test_each_third_is_drawn_for_what_the_page_sorts_by(results: Maker) -> None:

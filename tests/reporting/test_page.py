@@ -210,6 +210,10 @@ def test_context_reaches_the_page(whole: Path) -> None:
         "The tables passed all 9 checks",
         "No other method's paired interval lies above VRF on unseen users.",
         "On unseen users at |C| = 9, LoRe \N{MIDDLE DOT} default (+0.8 points,",
+        "VRF's paired interval lies above BT on unseen users and on unseen users at |C| = 9; by these intervals VRF is "
+        "below BT at no |C|.",
+        "each known by all their reference pairs, be these equally many or not; by number of known pairs, further down",
+        "What the candidates are meant for: lack of data (σ as published);",
         "There is a personal signal: of 199 deals of the same pairs to users at random, none reaches the observed gain",
         "gains +0.1414 nats and +15.9 points a pair",
         "with reliability 0.55; 43 pairs for 0.5, 180 pairs for 0.8",

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from prefactor.reporting.estimates import Estimate
 from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender, Key, Section
-from prefactor.reporting.verdict import Outcome, above_vrf, comparisons, headline, verdict
+from prefactor.reporting.verdict import Outcome, above_vrf, comparisons, headline, verdict, vrf_and_bt
 
 BT, VRF, LORE = Contender("bt", "default"), Contender("vrf", "default"), Contender("lore", "default")
+SIZE = "|C|\N{NO-BREAK SPACE}="
 Ends = tuple[float, float, float]
 
 
@@ -88,6 +89,56 @@ def test_who_lies_above_vrf_is_said_for_each_number_of_pairs() -> None:
 
 def test_without_differences_nothing_is_said_of_vrf() -> None:
     assert above_vrf(section({BT: (0.60, 0.58, 0.62)})) == ()
+
+
+def test_whoever_lies_above_vrf_by_users_alone_is_named() -> None:
+    """The wider interval makes it easier to say that nobody lies above."""
+    wide = Estimate(0.02, 0.01, 0.03, low_items=-0.01, high_items=0.05)
+    rows = {
+        Key(LORE, FROM_VRF, "seen"): wide,
+        Key(LORE, FROM_VRF, "unseen", 9): wide,
+        Key(BT, FROM_VRF, "unseen", 9): Estimate(-0.02, -0.03, -0.01, low_items=-0.05, high_items=0.01),
+        Key(BT, FROM_VRF, "seen"): Estimate(0.02, 0.01, 0.03, low_items=0.001, high_items=0.04),
+    }
+    found = Section("jester", "pairs", "minilm", rows, {}, "default", "default")
+    none, some, alone = above_vrf(found)
+    assert none == f"No other method's paired interval lies above VRF on unseen users at {SIZE} 9."
+    assert some.startswith("On seen users, BT") and "LoRe" not in some
+    lore = "LoRe \N{MIDDLE DOT} default".replace(" ", "\N{NO-BREAK SPACE}")
+    assert alone == (
+        "By the interval over users alone, not by the wider one, above VRF: "
+        f"{lore} on seen users (+2.0 points, +1.0 to +3.0); "
+        f"{lore} on unseen users at {SIZE} 9 (+2.0 points, +1.0 to +3.0)."
+    )
+
+
+def bt_from_vrf(ends: dict[tuple[str, int | None], Estimate]) -> str:
+    """The sentence on VRF and BT, of BT's paired differences from VRF."""
+    rows = {Key(BT, FROM_VRF, *place): estimate for place, estimate in ends.items()}
+    return vrf_and_bt(Section("jester", "pairs", "minilm", rows, {}, "default", "default"))
+
+
+def test_vrf_against_bt_is_said_for_seen_users_and_each_number_of_pairs() -> None:
+    below, above, level = Estimate(-0.02, -0.03, -0.01), Estimate(0.02, 0.01, 0.03), Estimate(0.0, -0.01, 0.01)
+    wide = Estimate(-0.02, -0.03, -0.01, low_items=-0.05, high_items=0.01)
+    mixed = {("seen", None): below, ("unseen", 1): above, ("unseen", 3): wide, ("unseen", 9): below}
+    assert bt_from_vrf({**mixed, ("unseen", 45): below}) == (
+        f"VRF's paired interval lies above BT on seen users and on unseen users at {SIZE} 9, 45; it reaches zero on "
+        f"unseen users at {SIZE} 3; by these intervals VRF is below BT on unseen users at {SIZE} 1."
+    )
+    assert bt_from_vrf({("seen", None): below, ("unseen", 1): below}) == (
+        f"VRF's paired interval lies above BT on seen users and on unseen users at {SIZE} 1; "
+        "by these intervals VRF is below BT at no |C|."
+    )
+    assert bt_from_vrf({("seen", None): level}) == (
+        "VRF's paired interval lies above BT nowhere; it reaches zero on seen users; "
+        "by these intervals VRF is below BT at no |C|."
+    )
+
+
+def test_without_intervals_nothing_is_said_of_vrf_and_bt() -> None:
+    assert bt_from_vrf({("seen", None): Estimate(-0.02)}) == "" == bt_from_vrf({})
+    assert vrf_and_bt(section({LORE: (0.7, 0.6, 0.8)}, {LORE: (0.1, 0.0, 0.2)})) == ""
 
 
 def test_a_claim_clears_the_wider_interval() -> None:
