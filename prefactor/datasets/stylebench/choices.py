@@ -64,7 +64,7 @@ def _choose(parameters: StylebenchParameters, pool: Pool, people: Population) ->
         size = (users.stop - start, parameters.pairs_per_user)
         order = np.argsort(streams["whose prompts"].random((size[0], prompts)), axis=1)[:, : size[1]]
         taste = streams["which taste"].integers(2, size=size)
-        flipped = streams["flips"].random(size) < parameters.flip_rate
+        flipped = streams["flips"].random(size) < people.flip_rate[users, None]
         yield _extremes(pool, people, users, order, taste, flipped), size[0]
 
 

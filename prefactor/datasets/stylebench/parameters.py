@@ -20,7 +20,8 @@ class StylebenchParameters:
     seed             everything is a function of the parameters and this number
     quality          strength of a factor that all users share, in units of its standard deviation
     topic_shift      share of a user's preference that is drawn anew for each context (group of topics), in [0, 1]
-    flip_rate        probability that a label is reversed, in [0, 0.5]
+    flip_rate        probability that a noisy user's label is reversed, in [0, 0.5]
+    noisy            share of users who are noisy, in [0, 1]
     mixed            share of users with two tastes, one of which is drawn for each pair, in [0, 1]
     """
 
@@ -33,6 +34,7 @@ class StylebenchParameters:
     quality: float = 0.0
     topic_shift: float = 0.0
     flip_rate: float = 0.0
+    noisy: float = 1.0
     mixed: float = 0.0
 
     def __post_init__(self) -> None:
@@ -42,7 +44,7 @@ class StylebenchParameters:
         _within("pairs_per_user", self.pairs_per_user, 1, self.prompts, "each pair of a user has a prompt of its own")
         _within("alpha", self.alpha, 1e-6, 1e6, "below, the draw underflows; above, all users are alike")
         _within("quality", self.quality, 0, float("inf"), "a negative factor would prefer bad responses")
-        for name in ("topic_shift", "mixed"):
+        for name in ("topic_shift", "noisy", "mixed"):
             _within(name, getattr(self, name), 0, 1, "it is a share")
         _within("flip_rate", self.flip_rate, 0, 0.5, "above one half, labels mean their opposite")
 

@@ -20,6 +20,7 @@ class Population:
     second    (U, S) the other taste of a user of two, the first one for all others
     shifted   (U, C, S) what a user wants in each of C contexts, mixed in by ``shift``
     two       (U,) has the user two tastes?
+    flip_rate (U,) probability that a label of the user is reversed
     shift     share of the preference that depends on the context
     quality   (S,) vector of the factor that all share, its strength included
     """
@@ -29,6 +30,7 @@ class Population:
     second: np.ndarray
     shifted: np.ndarray
     two: np.ndarray
+    flip_rate: np.ndarray
     shift: float
     quality: np.ndarray
 
@@ -47,6 +49,7 @@ class Population:
         weight     the true vector on the simplex, averaged over tastes and contexts
         utility    weight plus the shared quality: its product with the scores is the user's score, on average
         tastes     1 or 2
+        flip_rate  where somebody's labels are reversed
         utilities  where a user's vector is not one and the same everywhere: one for each (taste, context),
                    contexts of the first taste first
         """
@@ -56,6 +59,8 @@ class Population:
             "utility": _lists(self.weight() + self.quality),
             "tastes": pa.array(1 + self.two.astype(np.int32), pa.int32()),
         }
+        if self.flip_rate.any():
+            columns["flip_rate"] = pa.array(self.flip_rate)
         if self.shift > 0 or self.two.any():
             columns["utilities"] = self._utilities()
         return pa.table(columns)
@@ -83,7 +88,9 @@ def make_population(parameters: StylebenchParameters, scores: np.ndarray) -> Pop
     quality = np.full(size, parameters.quality / (size * shared) if shared > 0 else 0.0)
     names = [f"user-{index:07d}" for index in range(count)]
     second = np.where(two[:, None], other, first)
-    return Population(names, first, second, shifted, two, parameters.topic_shift, quality)
+    noisy = _stream(parameters, "who is noisy").random(count) < parameters.noisy
+    flip_rate = np.where(noisy, parameters.flip_rate, 0.0)
+    return Population(names, first, second, shifted, two, flip_rate, parameters.topic_shift, quality)
 
 
 def _dirichlet(parameters: StylebenchParameters, shape: tuple[int, ...], purpose: str) -> np.ndarray:

@@ -143,6 +143,16 @@ def test_one_of_the_users_vectors_explains_each_label(changes):
         assert min(abs(np.dot(vector, row) - pair["margin"]) for vector in own) < 1e-8
 
 
+def test_noisy_users_are_the_stated_share_and_the_others_flip_nothing():
+    noisy = world(users=200, flip_rate=0.3, noisy=0.4)
+    rates = dict(zip(*(noisy.users[name].to_pylist() for name in ("user_id", "flip_rate")), strict=True))
+    assert set(rates.values()) == {0.0, 0.3} and abs(sum(rate > 0 for rate in rates.values()) / 200 - 0.4) < 0.12
+    flipped = noisy.pairs["margin"].to_numpy() < 0
+    rate = np.array([rates[user] for user in noisy.pairs["user_id"].to_pylist()])
+    assert not flipped[rate == 0].any() and abs(flipped[rate > 0].mean() - 0.3) < 0.04
+    assert "flip_rate" not in world(users=20).users.column_names
+
+
 def test_mixed_users_are_the_stated_share_and_have_two_tastes():
     preferences = world(users=400, mixed=0.25, pairs_per_user=5)
     tastes = preferences.users["tastes"].to_numpy()
