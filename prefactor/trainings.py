@@ -61,6 +61,13 @@ class Training(Cell):
         return fmean(seed["validation_accuracy"] for seed in self.summary["seeds"].values())
 
     @property
+    def held_out_accuracy(self) -> float:
+        """The same of held-out users alone, who are to a model what unseen users are."""
+        kept = {seed: figures["best_step"] for seed, figures in self.summary["seeds"].items()}
+        rows = self.history["step"] == self.history["seed"].map(kept)
+        return float(self.history.loc[rows, "validation_users_accuracy"].mean())
+
+    @property
     def best_seed(self) -> str:
         """The seed that validated best; the first of equals."""
         seeds = self.summary["seeds"]

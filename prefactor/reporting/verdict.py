@@ -134,8 +134,8 @@ def _joined(places: list[Place]) -> str:
 def headline(section: Section, validated: Mapping[Contender, float] | None = None) -> str:
     """The section's finding on unseen users as a sentence, about the personal method that validated best.
 
-    ``validated`` holds validation accuracies: naming the best on evaluation pairs would quote a winner's luck. Without
-    them nothing else is left to go by.
+    ``validated`` holds accuracies on held-out users: naming the best on evaluation pairs would quote a winner's luck.
+    Without them nothing else is left to go by.
     """
     best = _best(section, validated or {})
     if best is None:

@@ -37,6 +37,17 @@ def test_the_champion_is_chosen_by_mean_validation_and_its_seed_by_its_own(tmp_p
     assert choose([other]) is None
 
 
+def test_held_out_users_are_read_at_the_steps_that_were_kept(tmp_path):
+    training = train(tmp_path, "d/b/vrf/default", {"0": 0.9, "1": 0.9})
+    kept = {"0": {"best_step": 10}, "1": {"best_step": 20}}
+    summary = {"seeds": kept, "parameters": {"a": 1}, "run": "f" * 16}
+    (training.folder / "training.json").write_text(json.dumps(summary))
+    rows = ["seed,step,validation_seen_accuracy,validation_users_accuracy"]
+    rows += [f"{seed},{step},0.9,{0.5 + seed / 10 + step / 100}" for seed in (0, 1) for step in (10, 20)]
+    (training.folder / "history.csv").write_text("\n".join(rows) + "\n")
+    assert training.held_out_accuracy == pytest.approx((0.6 + 0.8) / 2)
+
+
 def test_equals_are_decided_by_name_and_not_by_order(tmp_path):
     first, second = (train(tmp_path, f"d/b/vrf/{name}", {"0": 0.8, "1": 0.8}) for name in ("a", "z"))
     for order in ([first, second], [second, first]):
