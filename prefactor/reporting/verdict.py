@@ -12,6 +12,7 @@ from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
 from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender, Section
 
 BASELINE = "bt"
+IMPERSONAL = (BASELINE, "surface", "longer_text", "item_mean")  # one reward for everybody
 PERCENT_SIGN = "\N{NO-BREAK SPACE}%"
 Place = tuple[str, int | None]  # split, number of reference pairs: None for all of them
 
@@ -162,7 +163,7 @@ def _versus(best: Contender, value: Estimate, common: Estimate) -> str:
 def _best(section: Section, validated: Mapping[Contender, float]) -> Contender | None:
     """The best of the personal ones that have a figure on unseen users; else of whoever has one."""
     scored = [item for item in section.contenders() if _value(section, item) is not None]
-    pool = [item for item in scored if item.method != BASELINE] or scored
+    pool = [item for item in scored if item.method not in IMPERSONAL] or scored
     known = [item for item in pool if item in validated]
     return max(known or pool, key=lambda item: (validated.get(item, _value(section, item)), item), default=None)
 

@@ -39,6 +39,13 @@ def test_overlapping_intervals_beat_nothing() -> None:
     assert "no personal reward is shown to beat one reward for everybody" in headline(found)
 
 
+def test_the_headline_is_about_a_personal_reward_where_there_is_one() -> None:
+    longer = Contender("longer_text", "default")
+    found = section({BT: (0.60, 0.58, 0.62), VRF: (0.61, 0.59, 0.63), longer: (0.70, 0.68, 0.72)})
+    assert "VRF predicts 61.0" in headline(found) and "no personal reward" in headline(found)
+    assert "Longer" in headline(section({longer: (0.70, 0.68, 0.72)}))
+
+
 def test_paired_differences_decide_where_intervals_overlap() -> None:
     accuracy = {BT: (0.60, 0.58, 0.62), VRF: (0.62, 0.60, 0.64), LORE: (0.59, 0.57, 0.61)}
     found = section(accuracy, {VRF: (0.02, 0.01, 0.03), LORE: (-0.01, -0.02, -0.002)})
