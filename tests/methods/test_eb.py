@@ -1,6 +1,5 @@
 """EB: posteriors under the learnt population, in a basis and on states; what is known of one helps another."""
 
-
 import pytest
 import torch
 
