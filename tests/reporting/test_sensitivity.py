@@ -19,6 +19,7 @@ from prefactor.trainings import Training
 BASIS = {"form": "linear", "bases": 8}
 BETA = {"none": 0.0, "strong": 0.1}
 WEAKER = 0.02  # by how much `strong` is worse
+HISTORY = "seed,step,loss,validation_seen_accuracy,validation_users_accuracy\n0,240,0.5,0.7,0.7\n"
 
 
 def of_vrf(variant: str) -> Contender:
@@ -34,7 +35,7 @@ def leave(root: Path, variant: str, model: dict) -> Training:
     training.folder.mkdir(parents=True, exist_ok=True)
     summary = {"seeds": {"0": {"best_step": 240, "validation_accuracy": 0.7, "trainable_parameters": 1}}, "run": "r"}
     (training.folder / "training.json").write_text(json.dumps({**summary, "parameters": {"model": model}}))
-    (training.folder / "history.csv").write_text("seed,step,loss\n0,1,0.5\n")
+    (training.folder / "history.csv").write_text(HISTORY)
     return training
 
 
