@@ -13,7 +13,7 @@ the belief is kept: later pairs move it on, without the earlier ones. The order 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -45,19 +45,7 @@ class Belief:
 
     def after(self, difference: Tensor, offset: Tensor) -> "Belief":
         """The belief after one more choice of every user: ``difference`` (U, D), ``offset`` (U,), y+ minus y-."""
-        users, components, dimensions = self.mean.shape
-        along = self.covariance.reshape(users, -1, dimensions) @ difference.unsqueeze(-1)  # (U,KD,D)@(U,D,1)
-        along = along.view(users, components, dimensions)  # S d
-        expected = (self.mean @ difference.unsqueeze(-1)).squeeze(-1) + offset.unsqueeze(-1)  # (U,K) logit
-        variance = (along @ difference.unsqueeze(-1)).squeeze(-1)  # (U,K) squared logit
-        kappa = (1 + torch.pi * variance / 8).rsqrt()
-        chance = torch.sigmoid(kappa * expected)
-        told = (kappa.square() * chance * (1 - chance)).unsqueeze(-1)  # not its root: at p = 1 that has no gradient
-        return Belief(
-            self.mean + (kappa * (1 - chance)).unsqueeze(-1) * along,
-            self.covariance - (told * along).unsqueeze(-1) * along.unsqueeze(-2),
-            self.evidence + F.logsigmoid(kappa * expected),
-        )
+        return Belief(*_Choice.apply(self.mean, self.covariance, self.evidence, difference, offset))
 
     def rows(self, index: Tensor | slice) -> "Belief":
         """The belief about some users."""
@@ -69,11 +57,11 @@ def absorb(belief: Belief, observed: Observed) -> Belief:
     count = torch.bincount(observed.segment, minlength=observed.users)
     order = torch.argsort(count, descending=True, stable=True)  # users with a further pair come first, at every pair
     active, done = belief.rows(order), []
-    for rows in _turns(observed, order):
-        if len(rows) < len(active.mean):
-            done.append(active.rows(slice(len(rows), None)))
-            active = active.rows(slice(len(rows)))
-        active = active.after(observed.difference[rows], observed.offset[rows])
+    for difference, offset in _turns(observed, order):
+        if len(offset) < len(active.mean):
+            done.append(active.rows(slice(len(offset), None)))
+            active = active.rows(slice(len(offset)))
+        active = active.after(difference, offset)
     whole = [active, *reversed(done)]
     back = torch.argsort(order)
     return Belief(
@@ -83,8 +71,64 @@ def absorb(belief: Belief, observed: Observed) -> Belief:
     )
 
 
-def _turns(observed: Observed, order: Tensor) -> Iterator[Tensor]:
-    """Rows (u,) of the first pair of every user who has one, of the second, and so on; users as in ``order``."""
+def _turns(observed: Observed, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Difference (u, D) and offset (u,) of the first pair of every user who has one, of the second, and so on.
+
+    Users as in ``order``.
+    """
+    if not len(observed.segment):
+        return
     place, _ = places(observed.segment, observed.users)
     turn = torch.argsort(place * observed.users + torch.argsort(order)[observed.segment])
-    yield from turn.split(torch.bincount(place).tolist()) if len(place) else ()
+    sizes = torch.bincount(place).tolist()
+    yield from zip(observed.difference[turn].split(sizes), observed.offset[turn].split(sizes), strict=True)
+
+
+class _Choice(torch.autograd.Function):
+    """One step of the filter, with its gradient in closed form: a graph of small operations takes 1.6 times as long.
+
+    With a = S d and z = kappa (m.d + o), m moves by t a and S by -r a a', t = kappa (1 - p), r = kappa^2 p (1 - p).
+    """
+
+    @staticmethod
+    def forward(
+        context: Any, mean: Tensor, covariance: Tensor, evidence: Tensor, difference: Tensor, offset: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        column = difference.unsqueeze(-1)  # (U,D,1)
+        along = (covariance.flatten(1, 2) @ column).view_as(mean)  # (U,KD,D)@(U,D,1) -> (U,K,D) a
+        expected = (mean @ column).squeeze(-1) + offset.unsqueeze(-1)  # (U,K) logit
+        kappa = (1 + torch.pi / 8 * (along @ column).squeeze(-1)).rsqrt()  # (U,K), from d'Sd, a squared logit
+        scaled = kappa * expected
+        chance = torch.sigmoid(scaled)
+        told = kappa.square() * chance * (1 - chance)
+        context.save_for_backward(mean, covariance, difference, along, expected, kappa, chance)
+        return (
+            mean.addcmul((kappa * (1 - chance)).unsqueeze(-1), along),
+            covariance.addcmul((told.unsqueeze(-1) * along).unsqueeze(-1), along.unsqueeze(-2), value=-1),
+            evidence + F.logsigmoid(scaled),
+        )
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        mean, covariance, difference, along, expected, kappa, chance = context.saved_tensors
+        of_mean, of_covariance, of_evidence = gradients
+        miss, doubt = 1 - chance, chance * (1 - chance)
+        column = along.unsqueeze(-1)
+        twice = (of_covariance @ column + of_covariance.mT @ column).squeeze(-1)  # (U,K,D) of a' S a, by a
+        of_told = -0.5 * (along * twice).sum(-1)  # (U,K) of r
+        of_step = (of_mean * along).sum(-1)  # (U,K) of t
+        of_scaled = of_told * kappa.square() * doubt * (1 - 2 * chance) - of_step * kappa * doubt + of_evidence * miss
+        of_kappa = of_step * miss + 2 * of_told * kappa * doubt + of_scaled * expected
+        of_variance = -torch.pi / 16 * kappa**3 * of_kappa
+        of_expected = of_scaled * kappa
+        of_along = (kappa * miss).unsqueeze(-1) * of_mean - (kappa.square() * doubt).unsqueeze(-1) * twice
+        of_along = of_along.addcmul(of_variance.unsqueeze(-1), difference.unsqueeze(1))  # (U,K,D)
+        of_difference = (covariance.mT @ of_along.unsqueeze(-1)).squeeze(-1)  # (U,K,D), through S d
+        of_difference = of_difference + of_expected.unsqueeze(-1) * mean + of_variance.unsqueeze(-1) * along
+        return (
+            of_mean.addcmul(of_expected.unsqueeze(-1), difference.unsqueeze(1)),
+            of_covariance.addcmul(of_along.unsqueeze(-1), difference[:, None, None]),
+            of_evidence,
+            of_difference.sum(1),
+            of_expected.sum(1),
+        )

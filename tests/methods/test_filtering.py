@@ -119,3 +119,19 @@ def test_certainty_has_a_gradient() -> None:
     (found.mean.sum() + found.covariance.sum() + found.evidence.sum()).backward()
     assert mean.grad is not None and mean.grad.isfinite().all()
     assert spread.grad is not None and spread.grad.isfinite().all()
+
+
+def test_the_gradient_is_that_of_the_formulas() -> None:
+    """Of every input, of users with different numbers of pairs; the covariance need not be symmetric."""
+    observed, prior = random_pairs(3, [3, 0, 1]), make_prior(3)
+
+    def moved(
+        mean: torch.Tensor, spread: torch.Tensor, difference: torch.Tensor, offset: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        found = absorb(
+            Belief(mean, spread, prior.evidence), Observed(difference, offset, observed.segment, observed.users)
+        )
+        return found.mean, found.covariance, found.evidence
+
+    inputs = (prior.mean, prior.covariance, observed.difference, observed.offset)
+    assert torch.autograd.gradcheck(moved, [value.clone().requires_grad_() for value in inputs])
