@@ -15,6 +15,7 @@ from prefactor.episodes import EpisodeParameters, episodes
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
 from prefactor.methods.base import ClosedForm, RewardModel
+from prefactor.methods.calibration import KNOTS
 from prefactor.preferences import PairBatch
 from prefactor.progress import progress
 from prefactor.seeds import generator
@@ -49,7 +50,7 @@ class TrainingParameters:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
 
 
-SHOTS = (1, 3, 9, 20)  # by which held-out users are known to choose a step and to calibrate; and all that is known
+SHOTS = (1, 3, 9, 20)  # by which held-out users are known to choose a step; and all that is known
 
 Row = dict[str, float]  # of a history: seed, step, mean loss in nats since the last row, and SCORES or NaN
 SCORES = tuple(f"validation_{who}_{figure}" for who in ("seen", "users") for figure in ("accuracy", "log_loss"))
@@ -129,13 +130,13 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
 
 def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
     """The scale of rewards by held-out users, and what a method keeps of the population."""
-    model.calibrate([held_out.known(size) for size in _shots(held_out)], held_out.to_predict("validation"))
+    model.calibrate([held_out.known(size) for size in _shots(held_out, KNOTS)], held_out.to_predict("validation"))
     model.finish(known)  # last: calibrating may choose how users' weights are made
 
 
-def _shots(held_out: Cohort) -> list[int]:
+def _shots(held_out: Cohort, sizes: tuple[int, ...] = SHOTS) -> list[int]:
     most = int(held_out.known().pairs_per_user().max())
-    return sorted({min(size, most) for size in SHOTS} | {most})
+    return sorted({min(size, most) for size in sizes} | {most})
 
 
 def _row(seed: int, step: int, loss: float) -> Row:

@@ -9,13 +9,16 @@ from torch.nn import functional as F
 from prefactor.methods.base import Margin
 
 STEPS = 100
-PULL = 1e-3  # towards no change, in nats per squared constant: what the data cannot tell stays as it was
+KNOTS = (1, 3, 5, 9, 20, 45)  # pairs of a user
+PULL = 1e-3  # towards no change, in nats per squared logarithm: what the data cannot tell stays as it was
+BEND = 1e-4  # of a knot towards the next, likewise
 
 
 class Calibration(nn.Module):
     """P(first preferred) = sigmoid(s m / sqrt(1 + pi s^2 k v / 8)) for a user with n pairs.
 
-    log s and log k are linear in log(1 + n). One scale for a user's rewards, so their order stays. Platt scaling
+    log s and log k are given at KNOTS, and linear in log(1 + n) between them: one line for all was 2 to 3 per cent off
+    where a model has just begun to know its users. One scale for a user's rewards, so their order stays. Platt scaling
     (Platt 1999) without the offset, which an antisymmetric margin must not have; with the margin's variance, and with
     the number of pairs, because models err differently where they know little and where they know much.
     """
@@ -25,7 +28,7 @@ class Calibration(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("constants", torch.zeros(4))  # log s: at n = 0, slope; log k: at n = 0, slope
+        self.register_buffer("constants", torch.zeros(2, len(KNOTS)))  # log s and log k at the knots
         self.register_buffer("range", torch.zeros(2))  # numbers of pairs that the constants were set on
 
     def reset(self) -> None:
@@ -34,15 +37,15 @@ class Calibration(nn.Module):
 
     def scale(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) s."""
-        return torch.exp(self.constants[0] + self.constants[1] * self._known(count))
+        return torch.exp(self._between(count) @ self.constants[0])
 
     def widening(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) k."""
-        return torch.exp(self.constants[2] + self.constants[3] * self._known(count))
+        return torch.exp(self._between(count) @ self.constants[1])
 
-    def _known(self, count: Tensor) -> Tensor:
-        """log(1 + n), with n within what held-out users had shown: no line is trusted beyond that."""
-        return torch.log1p(count.clamp(self.range[0], self.range[1]))
+    def _between(self, count: Tensor) -> Tensor:
+        """Weights (U, KNOTS), with n within what held-out users had shown: no line is trusted beyond that."""
+        return _between(count.clamp(self.range[0], self.range[1])).to(self.constants.dtype)
 
     @torch.enable_grad()
     def fit(self, margin: Margin, count: Tensor) -> float:
@@ -50,15 +53,15 @@ class Calibration(nn.Module):
 
         Returns it in nats, the small pull included; infinite where no scale was found.
         """
-        constants = torch.zeros(4, dtype=torch.float64, requires_grad=True)
-        mean, variance, known = margin.mean.double(), margin.variance.double(), torch.log1p(count.double())
+        constants = torch.zeros(self.constants.shape, dtype=torch.float64, requires_grad=True)
+        mean, variance, between = margin.mean.double(), margin.variance.double(), _between(count)
         optimiser = torch.optim.LBFGS([constants], max_iter=STEPS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
-            scale = torch.exp(constants[0] + constants[1] * known)
-            widening = torch.exp(constants[2] + constants[3] * known)
+            scale, widening = torch.exp(between @ constants.T).unbind(-1)  # (N,J)@(J,2)
             scaled = Margin(scale * mean, scale.square() * widening * variance)
-            return -F.logsigmoid(scaled.attenuated()).mean() + PULL * constants.square().sum()
+            pull = PULL * constants.square().mean(-1).sum() + BEND * constants.diff().square().sum()
+            return -F.logsigmoid(scaled.attenuated()).mean() + pull
 
         def closure() -> Tensor:
             optimiser.zero_grad()
@@ -72,3 +75,13 @@ class Calibration(nn.Module):
         self.constants.copy_(constants.detach())
         self.range.copy_(torch.stack([count.min(), count.max()]))
         return float(loss().detach())
+
+
+def _between(count: Tensor) -> Tensor:
+    """(N,) numbers of pairs to weights (N, KNOTS), in float64, of the two knots beside each, or of the last one."""
+    knots = torch.log1p(torch.tensor(KNOTS, dtype=torch.float64, device=count.device))
+    known = torch.log1p(count.double()).clamp(knots[0], knots[-1])
+    right = torch.searchsorted(knots, known).clamp(min=1).unsqueeze(-1)  # (N,1)
+    share = (known.unsqueeze(-1) - knots[right - 1]) / (knots[right] - knots[right - 1])
+    none = torch.zeros(len(count), len(knots), dtype=torch.float64, device=count.device)
+    return none.scatter(1, right, share).scatter(1, right - 1, 1 - share)
