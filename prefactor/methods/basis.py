@@ -1,5 +1,6 @@
 """Basis rewards phi: hidden state -> R^K, shared by every factorised method."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 MINIMUM_SCALE = 1e-6
+Form = Literal["mlp", "linear"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class BasisParameters:
     states to mean 0 and variance 1 over the training responses: frozen states need it, fine-tuned ones do not.
     """
 
-    form: Literal["mlp", "linear"] = "mlp"
+    form: Form = "mlp"
     bases: int = 8
     dropout: float = 0.0
     standardise: bool = True
@@ -27,6 +29,26 @@ class BasisParameters:
             raise ValueError(f"bases must be at least 1, got {self.bases}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+
+
+@dataclass(frozen=True)
+class CommonParameters:
+    """A network of its own for the reward that all users share; ours.
+
+    form            as phi's
+    learning_rate   in the first step, as a multiple of phi's
+    weight_decay    in the first step
+    """
+
+    form: Form = "mlp"
+    learning_rate: float = 3.0
+    weight_decay: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
 
 
 class Standardise(nn.Module):
@@ -79,24 +101,55 @@ class Basis(nn.Module):
     def __init__(self, parameters: BasisParameters, width: int, generator: torch.Generator) -> None:
         super().__init__()
         self.dropout = Dropout(parameters.dropout)
-        hidden = max(width // 4, 1)
-        self.layers = (
-            nn.Linear(width, parameters.bases)
-            if parameters.form == "linear"
-            else nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, parameters.bases))
-        )
+        self.layers = _layers(parameters.form, width, parameters.bases)
         initialise(self.layers, generator)
 
     def forward(self, states: Tensor) -> Tensor:
         """(T, H) -> (T, K)."""
         return self.layers(self.dropout(states))
 
+    def parts(self) -> Iterator[tuple[nn.Module, slice]]:
+        """The networks that phi consists of, and which of its outputs each gives."""
+        yield self.layers, slice(None)
+
+    def live(self, personal: int) -> int:
+        """How many of the ``personal`` outputs, the first ones, are more than zero everywhere; at least 1.
+
+        A start by detected directions leaves those beyond them at zero, and so does training.
+        """
+        return max(int((self.last.weight[:personal].abs().amax(-1) > 0).sum()), 1)
+
     @property
     def last(self) -> nn.Linear:
-        """The layer that the basis rewards come out of."""
-        layers = self.layers if isinstance(self.layers, nn.Linear) else self.layers[-1]
+        """The layer that the basis rewards come out of; of the personal ones where the common one has its own."""
+        layers = self.layers[-1] if isinstance(self.layers, nn.Sequential) else self.layers
         assert isinstance(layers, nn.Linear)
         return layers
+
+
+class BasisAndCommon(Basis):
+    """phi with a reward for everyone as its last output, by a network of its own: (T, H) -> (T, K + 1)."""
+
+    def __init__(self, parameters: BasisParameters, common: Form, width: int, generator: torch.Generator) -> None:
+        super().__init__(parameters, width, generator)
+        self.personal = parameters.bases
+        self.common = _layers(common, width, 1)
+        initialise(self.common, generator)
+
+    def forward(self, states: Tensor) -> Tensor:
+        states = self.dropout(states)
+        return torch.cat([self.layers(states), self.common(states)], -1)
+
+    def parts(self) -> Iterator[tuple[nn.Module, slice]]:
+        yield self.layers, slice(self.personal)
+        yield self.common, slice(self.personal, None)
+
+
+def _layers(form: Form, width: int, outputs: int) -> nn.Module:
+    if form == "linear":
+        return nn.Linear(width, outputs)
+    hidden = max(width // 4, 1)
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, outputs))
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:

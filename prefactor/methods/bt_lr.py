@@ -14,7 +14,7 @@ from prefactor.preferences import PairBatch, Responses
 
 @dataclass(frozen=True)
 class BTLRParameters(LRParameters):
-    """``common`` is the first step's BT; ``ridge`` the precision of the prior over a user's deviation from it."""
+    """``common`` is the first step's BT; ``ridge`` is of the prior over a user's deviation from it."""
 
     common: BTParameters = field(default_factory=BTParameters)
 

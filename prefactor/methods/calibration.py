@@ -1,17 +1,19 @@
 """Calibration: the scale of rewards as a function of how much is known of a user, set on held-out users."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prefactor.methods.base import Margin
+from prefactor.methods.base import Margin, RewardModel, UserState
+from prefactor.preferences import PairBatch
 
 STEPS = 100
-KNOTS = (1, 3, 5, 9, 20, 45)  # pairs of a user
-PULL = 1e-3  # towards no change, in nats per squared logarithm: what the data cannot tell stays as it was
-BEND = 1e-4  # of a knot towards the next, likewise
+KNOTS = (1, 3, 5, 9, 20, 45)  # pairs of a user; the last is the largest number that was met, if that is more
+PULL = 10.0  # towards no change, in nats per squared logarithm: what the data cannot tell stays as it was
+BEND = 1.0  # of a knot towards the next, likewise
 
 
 class Calibration(nn.Module):
@@ -37,15 +39,23 @@ class Calibration(nn.Module):
 
     def scale(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) s."""
-        return torch.exp(self._between(count) @ self.constants[0])
+        return torch.exp(self._knots(count) @ self.constants[0])
 
     def widening(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) k."""
-        return torch.exp(self._between(count) @ self.constants[1])
+        return torch.exp(self._knots(count) @ self.constants[1])
 
-    def _between(self, count: Tensor) -> Tensor:
+    def _knots(self, count: Tensor) -> Tensor:
         """Weights (U, KNOTS), with n within what held-out users had shown: no line is trusted beyond that."""
-        return _between(count.clamp(self.range[0], self.range[1])).to(self.constants.dtype)
+        return _between(count.clamp(self.range[0], self.range[1]), self.range[1]).to(self.constants.dtype)
+
+    def fit_users(
+        self, model: RewardModel, users: Sequence[UserState], known: Sequence[PairBatch], pairs: PairBatch
+    ) -> float:
+        """``fit`` on ``model``'s margins of ``pairs``, whose users are known by one set of pairs after the other."""
+        margins = [model.compare(state, pairs) for state in users]
+        joined = Margin(torch.cat([m.mean for m in margins]), torch.cat([m.variance for m in margins]))
+        return self.fit(joined, torch.cat([reference.pairs_per_user()[pairs.segment] for reference in known]))
 
     @torch.enable_grad()
     def fit(self, margin: Margin, count: Tensor) -> float:
@@ -54,14 +64,14 @@ class Calibration(nn.Module):
         Returns it in nats, the small pull included; infinite where no scale was found.
         """
         constants = torch.zeros(self.constants.shape, dtype=torch.float64, requires_grad=True)
-        mean, variance, between = margin.mean.double(), margin.variance.double(), _between(count)
+        mean, variance, between = margin.mean.double(), margin.variance.double(), _between(count, count.max())
         optimiser = torch.optim.LBFGS([constants], max_iter=STEPS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             scale, widening = torch.exp(between @ constants.T).unbind(-1)  # (N,J)@(J,2)
             scaled = Margin(scale * mean, scale.square() * widening * variance)
             pull = PULL * constants.square().mean(-1).sum() + BEND * constants.diff().square().sum()
-            return -F.logsigmoid(scaled.attenuated()).mean() + pull
+            return -F.logsigmoid(scaled.attenuated()).mean() + pull / len(count)
 
         def closure() -> Tensor:
             optimiser.zero_grad()
@@ -77,9 +87,11 @@ class Calibration(nn.Module):
         return float(loss().detach())
 
 
-def _between(count: Tensor) -> Tensor:
-    """(N,) numbers of pairs to weights (N, KNOTS), in float64, of the two knots beside each, or of the last one."""
-    knots = torch.log1p(torch.tensor(KNOTS, dtype=torch.float64, device=count.device))
+def _between(count: Tensor, most: Tensor) -> Tensor:
+    """(N,) numbers of pairs, ``most`` () at most, to weights (N, KNOTS), in float64, of the two knots beside each."""
+    knots = torch.tensor(KNOTS, dtype=torch.float64, device=count.device)
+    knots[-1] = knots[-1].maximum(most)
+    knots = torch.log1p(knots)
     known = torch.log1p(count.double()).clamp(knots[0], knots[-1])
     right = torch.searchsorted(knots, known).clamp(min=1).unsqueeze(-1)  # (N,1)
     share = (known.unsqueeze(-1) - knots[right - 1]) / (knots[right] - knots[right - 1])

@@ -58,10 +58,15 @@ class EB(StandardisedReward, LinearReward, ClosedForm):
         self.first.load_state_dict(basis.state_dict())
         self.started = True
 
+    @property
+    def live(self) -> int:
+        """R, the features that weights act on: of phi's outputs those that are not zero everywhere."""
+        return self.first.phi.live(self.first.personal) if self.in_basis else self.shape.width
+
     def features(self, responses: Responses) -> Tensor:
         if not self.in_basis:
             return self.scaled(responses)
-        return self.first.basis(responses)[:, : self.first.personal]  # (T,K+1) -> (T,K)
+        return self.first.basis(responses)[:, : self.live]  # (T,K+1) -> (T,R)
 
     def common(self, responses: Responses) -> Tensor:
         if not self.in_basis:
@@ -77,17 +82,18 @@ class EB(StandardisedReward, LinearReward, ClosedForm):
             observed = replace(observed, difference=observed.difference.double(), offset=observed.offset.double())
         population = learn_population(observed, self.settings.population)
         with torch.no_grad():
-            self.mean.copy_(population.mean)
-            self.covariance.copy_(population.covariance)
+            self.mean[: self.live] = population.mean
+            self.covariance[: self.live, : self.live] = population.covariance
 
     @torch.no_grad()
     def adapt(self, reference: PairBatch) -> UserState:
-        """State: ``mean`` (U, D), and ``covariance`` (U, D, D) in a basis, ``reduction`` (U, n, D) on states."""
+        """State: ``mean`` (U, R), and ``covariance`` (U, R, R) in a basis, ``reduction`` (U, n, R) on states."""
         observed = self.observed(reference)
         if not self.in_basis:
             return reduced_state(fit_kernel(observed, self.mean, self.covariance))
-        prior_mean = self.mean.expand(observed.users, -1)  # (D,) -> (U,D)
-        return dense_state(fit_weights(observed, prior_mean, torch.linalg.inv(self.covariance)))
+        prior_mean = self.mean[: self.live].expand(observed.users, -1)  # (R,) -> (U,R)
+        precision = torch.linalg.inv(self.covariance[: self.live, : self.live])
+        return dense_state(fit_weights(observed, prior_mean, precision))
 
     def prior_variance(self, direction: Tensor) -> Tensor:
         return ((direction @ self.covariance) * direction).sum(-1)  # (...,D)@(D,D)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from prefactor.methods.base import Margin, Shape, UserState
-from prefactor.methods.basis import Basis, BasisParameters
+from prefactor.methods.basis import Basis, BasisAndCommon, BasisParameters, CommonParameters
 from prefactor.methods.standardised import StandardisedReward
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_mean
@@ -21,10 +21,22 @@ class FactorisedReward(StandardisedReward):
 
     probabilistic = False
 
-    def __init__(self, basis: BasisParameters, settings: object, shape: Shape, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        basis: BasisParameters,
+        settings: object,
+        shape: Shape,
+        generator: torch.Generator,
+        common: CommonParameters | None = None,
+    ) -> None:
+        """``common`` is a network of its own for one more output, a reward for everyone."""
         super().__init__(basis.standardise, settings, shape)
         self.basis_settings = basis
-        self.phi = Basis(basis, shape.width, generator)
+        self.phi = (
+            Basis(basis, shape.width, generator)
+            if common is None
+            else BasisAndCommon(basis, common.form, shape.width, generator)
+        )
 
     @abstractmethod
     def weights(self, users: UserState) -> Tensor:

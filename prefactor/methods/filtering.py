@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from prefactor.methods.logistic import Observed
@@ -109,6 +110,7 @@ class _Choice(torch.autograd.Function):
         )
 
     @staticmethod
+    @once_differentiable  # what is kept has no graph of its own
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         mean, covariance, difference, along, expected, kappa, chance = context.saved_tensors
         of_mean, of_covariance, of_evidence = gradients

@@ -1,5 +1,6 @@
 """PReF: rewards factorised with unconstrained user weights (Shenfeld et al. 2025)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,11 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from prefactor.methods.base import Margin, Shape, UserState
-from prefactor.methods.basis import BasisParameters
+from prefactor.methods.basis import BasisAndCommon, BasisParameters, CommonParameters
 from prefactor.methods.factorised import FactorisedReward
 from prefactor.methods.gaussians import variance_along
 from prefactor.methods.logistic import Observed, WeightPosterior, fit_weights, likelihood_expansion
 from prefactor.methods.preference_matrix import detected_rank, leading_directions, project_onto_states
+from prefactor.methods.strength import choose_strength
 from prefactor.methods.user_scores import distinct_directions
 from prefactor.preferences import PairBatch
 
@@ -30,6 +32,10 @@ class PReFParameters:
                  stand out, as they do where users judge texts of their own, the users' scores' (``user_scores``); ours
     common       adds a reward b(h) that all users share, with weight 1 and no prior, so that lambda_u is only what is
                  personal; ours
+    common_network
+                 b is a network of its own beside phi; None makes it one more output of phi. Ours
+    strength_chosen
+                 for new users, c times the best of ``strength.STRENGTHS`` on held-out users; ours
     refit_seen   a seen user is fitted on their known pairs like a new one, instead of keeping the trained lambda_u
     """
 
@@ -38,6 +44,8 @@ class PReFParameters:
     svd_start: bool = True
     detected: bool = False
     common: bool = False
+    common_network: CommonParameters | None = None
+    strength_chosen: bool = False
     refit_seen: bool = False
 
     def __post_init__(self) -> None:
@@ -45,6 +53,8 @@ class PReFParameters:
             raise ValueError(f"shrinkage must be positive, or a user without pairs has no fit, got {self.shrinkage}")
         if self.detected and not self.svd_start:
             raise ValueError("detected is about the directions of the SVD start: set svd_start")
+        if self.common_network and not self.common:
+            raise ValueError("common_network is that of the common reward: set common, or leave common_network out")
 
 
 class PReF(FactorisedReward):
@@ -56,11 +66,14 @@ class PReF(FactorisedReward):
     name = "pref"
     Parameters = PReFParameters
     settings: PReFParameters
+    strength: Tensor
 
     def __init__(self, settings: PReFParameters, shape: Shape, generator: torch.Generator) -> None:
         self.personal = settings.basis.bases  # K
-        basis = replace(settings.basis, bases=self.personal + settings.common)
-        super().__init__(basis, settings, shape, generator)
+        within = settings.common and settings.common_network is None
+        basis = replace(settings.basis, bases=self.personal + within)
+        super().__init__(basis, settings, shape, generator, common=settings.common_network)
+        self.register_buffer("strength", torch.ones(()))
         self.user_weight = nn.Parameter(0.1 * torch.randn(shape.seen_users, self.personal, generator=generator))
 
     def prepare(self, known: PairBatch, generator: torch.Generator) -> None:
@@ -126,16 +139,25 @@ class PReF(FactorisedReward):
         return Observed.personal(self.basis_differences(pairs), self.personal, pairs)
 
     def fit(self, observed: Observed) -> WeightPosterior:
-        """MAP lambda_u and Hessian of all users at once."""
-        return fit_weights(
-            observed, self.prior_precision.new_zeros(observed.users, self.personal), self.prior_precision
-        )
+        """MAP lambda_u and Hessian of all users at once; where phi's outputs are zero, the prior's."""
+        live, prior = self.phi.live(self.personal), self.prior_precision
+        seen = replace(observed, difference=observed.difference[:, :live])
+        found = fit_weights(seen, prior.new_zeros(observed.users, live), prior[:live, :live])
+        precision = prior.repeat(observed.users, 1, 1)
+        precision[:, :live, :live] = found.precision
+        return WeightPosterior(F.pad(found.mean, (0, self.personal - live)), precision)
 
     @property
     def prior_precision(self) -> Tensor:
         """(K, K) c I."""
         weight = self.user_weight
-        return self.settings.shrinkage * torch.eye(self.personal, dtype=weight.dtype, device=weight.device)
+        return (
+            self.settings.shrinkage * self.strength * torch.eye(self.personal, dtype=weight.dtype, device=weight.device)
+        )
+
+    def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
+        if self.settings.strength_chosen:
+            choose_strength(self.strength, self, known, pairs)
 
     def with_common(self, weight: Tensor) -> Tensor:
         """(U, K) to (U, K) or, with weight 1 for b(h), (U, K + 1)."""
@@ -165,8 +187,15 @@ class PReF(FactorisedReward):
         return torch.where(first < len(candidates), first, -1)
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
-        """lambda has its own penalty in the loss, so the optimiser adds none."""
+        """lambda has its own penalty in the loss, so the optimiser adds none; b may have a network at its own rate."""
+        groups: list[dict[str, Any]] = [{"params": [self.user_weight], "lr": learning_rate, "weight_decay": 0.0}]
+        common = self.settings.common_network
+        if common is None:
+            return [{"params": list(self.phi.parameters()), "lr": learning_rate}, *groups]
+        assert isinstance(self.phi, BasisAndCommon)
+        own = {"lr": common.learning_rate * learning_rate, "weight_decay": common.weight_decay}
         return [
-            {"params": list(self.phi.parameters()), "lr": learning_rate},
-            {"params": [self.user_weight], "lr": learning_rate, "weight_decay": 0.0},
+            {"params": list(self.phi.layers.parameters()), "lr": learning_rate},
+            {"params": list(self.phi.common.parameters()), **own},
+            *groups,
         ]

@@ -144,15 +144,15 @@ def project_onto_states(phi: Basis, states: Tensor, directions: Tensor) -> None:
     The scale of rewards is lambda's business, and a prior on lambda means something only where phi has a known scale.
     """
     target = directions / _root_mean_square(directions)
-    if isinstance(phi.layers, nn.Linear):
-        _solve(phi.layers, states, target)
-    else:
-        _descend(phi.layers, states, target)
-    last = [layer for layer in phi.modules() if isinstance(layer, nn.Linear)][-1]
+    for layers, outputs in phi.parts():
+        fit = _solve if isinstance(layers, nn.Linear) else _descend
+        fit(layers, states, target[:, outputs])
     with torch.no_grad():
-        size = _root_mean_square(phi.layers(states))
-        last.weight.div_(size)
-        last.bias.div_(size)
+        size = _root_mean_square(torch.cat([layers(states) for layers, _ in phi.parts()], -1))
+        for layers, _ in phi.parts():
+            last = [layer for layer in layers.modules() if isinstance(layer, nn.Linear)][-1]
+            last.weight.div_(size)
+            last.bias.div_(size)
 
 
 def _root_mean_square(columns: Tensor) -> Tensor:
@@ -163,8 +163,9 @@ def _root_mean_square(columns: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _solve(layer: nn.Linear, states: Tensor, target: Tensor) -> None:
+def _solve(layer: nn.Module, states: Tensor, target: Tensor) -> None:
     """Ridge regression in closed form: (T, H) to (T, K)."""
+    assert isinstance(layer, nn.Linear)
     centre, level = states.mean(0), target.mean(0)
     inputs = states - centre
     gram = inputs.T @ inputs  # (H,T)@(T,H)

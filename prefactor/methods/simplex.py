@@ -1,5 +1,6 @@
 """Free simplex weights per user, trained jointly for seen users and fitted alone for new ones: LoRe and PAL."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from prefactor.methods.base import Shape, UserState
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.strength import choose_strength
 from prefactor.preferences import PairBatch
 from prefactor.segments import groups_by_length
 
@@ -21,12 +23,14 @@ class AdaptationParameters:
 
     ``shrinkage`` adds shrinkage / 2n times the squared distance of the logits from those of the seen users' mean
     weight, n being the user's pairs: a Gaussian prior that fades as pairs come in. 0 is the published method,
-    which starts from uniform weights.
+    which starts from uniform weights. With ``strength_chosen`` it is multiplied by the best of ``strength.STRENGTHS``
+    on held-out users; ours.
     """
 
     steps: int = 300
     learning_rate: float = 0.1
     shrinkage: float = 0.0
+    strength_chosen: bool = False
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -35,6 +39,8 @@ class AdaptationParameters:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
         if self.shrinkage < 0:
             raise ValueError(f"shrinkage must not be negative, got {self.shrinkage}: 0 turns it off")
+        if self.strength_chosen and not self.shrinkage:
+            raise ValueError("strength_chosen is about the shrinkage: set it above 0, or leave strength_chosen out")
 
 
 class SimplexReward(FactorisedReward):
@@ -43,6 +49,8 @@ class SimplexReward(FactorisedReward):
     The weights of the basis rewards are w_u itself, unless a subclass says otherwise in ``on_bases`` and, for the
     gradient of a new user's fit, in ``through_bases``.
     """
+
+    strength: Tensor
 
     def __init__(
         self,
@@ -55,6 +63,7 @@ class SimplexReward(FactorisedReward):
     ) -> None:
         super().__init__(basis, settings, shape, generator)
         self.adaptation = adaptation
+        self.register_buffer("strength", torch.ones(()))
         # Equal logits would give every choice the same gradient: a small random start breaks the tie.
         self.logits = nn.Parameter(0.1 * torch.randn(shape.seen_users, choices, generator=generator))  # (U_seen,K)
 
@@ -78,6 +87,10 @@ class SimplexReward(FactorisedReward):
         seen = reference.users >= 0
         trained = self.logits.detach()[reference.users.clamp(min=0)]
         return UserState({"weight": torch.where(seen.unsqueeze(-1), trained, logits).softmax(-1)})
+
+    def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
+        if self.adaptation.strength_chosen:
+            choose_strength(self.strength, self, known, pairs)
 
     def weights(self, users: UserState) -> Tensor:
         return self.on_bases(users["weight"])
@@ -105,7 +118,7 @@ class SimplexReward(FactorisedReward):
         the differences a step, and nothing kept for a backward pass.
         """
         count = real.sum(-1, keepdim=True).to(difference.dtype)  # (u,1)
-        shrinkage = self.adaptation.shrinkage / count
+        shrinkage = self.adaptation.shrinkage * self.strength / count
         logits = start.repeat(len(real), 1)
         optimiser = torch.optim.Adam([logits], lr=self.adaptation.learning_rate)
         # A constant rate magnifies rounding errors into other weights, hundreds of steps after a user has converged.

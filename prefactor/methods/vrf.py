@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from prefactor.errors import InputError
 from prefactor.methods.base import Margin, RewardModel, Shape, UserState
-from prefactor.methods.basis import BasisParameters
+from prefactor.methods.basis import BasisParameters, CommonParameters
 from prefactor.methods.calibration import Calibration
 from prefactor.methods.factorised import FactorisedReward
 from prefactor.methods.filtering import Belief, absorb
@@ -57,6 +57,7 @@ class VRFParameters:
     loadings              ours: preference bases that carry a reward loading over phi's outputs (``methods.loadings``);
                           None is the published model, whose bases are phi's outputs
     common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
+    common_network        ours: that reward is a network of its own beside phi; None makes it one more output of phi
     calibrated            ours: the scale of rewards is a function of a user's number of pairs, set on held-out users
     start                 where there are loadings phi starts from directions of taste: ``detected``, those that stand
                           out of chance, of the preference matrix or of users' scores, so that phi's outputs are an
@@ -85,6 +86,7 @@ class VRFParameters:
     phi_learning_rate: float = 1.0
     loadings: LoadingParameters | None = None
     common: bool = False
+    common_network: CommonParameters | None = None
     calibrated: bool = False
     start: Literal["detected", "svd", "random"] = "detected"
     first_ridge: float = 1.0
@@ -92,6 +94,8 @@ class VRFParameters:
     def __post_init__(self) -> None:
         if self.common and self.loadings is None:
             raise ValueError("common is a reward beside loadings: set loadings, or leave common out")
+        if self.common_network and not self.common:
+            raise ValueError("common_network is that of the common reward: set common, or leave common_network out")
         if self.temperature <= 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
         if self.pooling == "mean" and self.unit_prior:
@@ -113,7 +117,9 @@ class VRF(FactorisedReward):
 
     def __init__(self, settings: VRFParameters, shape: Shape, generator: torch.Generator) -> None:
         self.features = settings.basis.bases  # outputs of phi that user weights act on
-        super().__init__(replace(settings.basis, bases=self.features + settings.common), settings, shape, generator)
+        within = settings.common and settings.common_network is None
+        basis = replace(settings.basis, bases=self.features + within)
+        super().__init__(basis, settings, shape, generator, common=settings.common_network)
         loadings, latent = settings.loadings, settings.latent
         self.loadings = None if loadings is None else Loadings(loadings, self.features, generator)
         bases = self.features if loadings is None else loadings.bases
@@ -231,6 +237,7 @@ class VRF(FactorisedReward):
             svd_start=self.settings.start != "random",
             detected=self.settings.start == "detected",
             common=self.settings.common,
+            common_network=self.settings.common_network,
         )
         return PReF(settings, self.shape, generator)
 
@@ -249,8 +256,7 @@ class VRF(FactorisedReward):
         if not self.started:
             raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
         known, last = known.compact(), self.phi.last
-        # The first step leaves phi's outputs beyond the directions that it found at zero; beliefs need at least one.
-        self.loadings.rank.fill_(max(int((last.weight[: self.features].abs().amax(-1) > 0).sum()), 1))
+        self.loadings.rank.fill_(self.phi.live(self.features))
         observed = self._observed(known, self.phi(self.scaled(known.responses)))
         factor, live = self.loadings.start(observed, generator), self.loadings.live  # (R,R) L
         last.weight[:live] = factor.T @ last.weight[:live]  # phi' = L' phi
@@ -280,21 +286,20 @@ class VRF(FactorisedReward):
         pairs = pairs.compact()
         states = [self.adapt(reference) for reference in known]
         if self.loadings is not None and weighed:
-            losses = {power: self._calibrated(states, pairs, power) for power in POWERS}
+            losses = {power: self._calibrated(states, known, pairs, power) for power in POWERS}
             self.loadings.power.copy_(torch.tensor(min(losses, key=losses.__getitem__)))
         self.calibration.reset()
         if self.settings.calibrated:
-            self._calibrated(states, pairs)
+            self._calibrated(states, known, pairs)
 
-    def _calibrated(self, states: Sequence[UserState], pairs: PairBatch, power: Power | None = None) -> float:
+    def _calibrated(
+        self, states: Sequence[UserState], known: Sequence[PairBatch], pairs: PairBatch, power: Power | None = None
+    ) -> float:
         """Calibrate, with other powers of encoder and evidence where given; the mean log loss in nats."""
         if self.loadings is not None and power is not None:
             self.loadings.power.copy_(torch.tensor(power))
         self.calibration.reset()
-        users = [self._state(state.tensors) for state in states]
-        margins = [self.compare(state, pairs) for state in users]
-        joined = Margin(torch.cat([m.mean for m in margins]), torch.cat([m.variance for m in margins]))
-        return self.calibration.fit(joined, torch.cat([state["count"][pairs.segment] for state in users]))
+        return self.calibration.fit_users(self, [self._state(state.tensors) for state in states], known, pairs)
 
     def _nothing(self, users: int) -> dict[str, Tensor]:
         """What is known of users without pairs."""

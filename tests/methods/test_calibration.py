@@ -65,6 +65,18 @@ def test_between_two_knots_the_logarithm_is_a_line() -> None:
         torch.testing.assert_close(found(count), torch.from_numpy(expected).float())
 
 
+def test_the_last_knot_is_the_most_that_users_had() -> None:
+    """Scales that fall from 3 to 1 in the logarithm of the number of pairs, from 20 to 200."""
+    margin, _ = simulate(1.0)
+    sizes = torch.tensor([20.0, 60.0, 200.0])
+    planted = 1 + 2 * (torch.log1p(torch.tensor(200.0)) - torch.log1p(sizes)) / torch.log(torch.tensor(201 / 21))
+    which = torch.arange(len(margin.mean)) % 3
+    calibration = Calibration()
+    calibration.fit(Margin(planted[which] * margin.mean, margin.variance), sizes[which])
+    found = calibration.scale(torch.tensor([20.0, 200.0, 1000.0]))
+    torch.testing.assert_close(found, torch.tensor([1 / 3, 1.0, 1.0]), atol=0.1, rtol=0)
+
+
 def test_a_fresh_calibration_changes_nothing() -> None:
     calibration, count = Calibration(), torch.tensor([0.0, 3.0, 100.0])
     assert torch.equal(calibration.scale(count), torch.ones(3))

@@ -126,12 +126,33 @@ def test_the_gradient_is_that_of_the_formulas() -> None:
     observed, prior = random_pairs(3, [3, 0, 1]), make_prior(3)
 
     def moved(
-        mean: torch.Tensor, spread: torch.Tensor, difference: torch.Tensor, offset: torch.Tensor
+        mean: torch.Tensor,
+        spread: torch.Tensor,
+        evidence: torch.Tensor,
+        difference: torch.Tensor,
+        offset: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        found = absorb(
-            Belief(mean, spread, prior.evidence), Observed(difference, offset, observed.segment, observed.users)
-        )
+        found = absorb(Belief(mean, spread, evidence), Observed(difference, offset, observed.segment, observed.users))
         return found.mean, found.covariance, found.evidence
 
-    inputs = (prior.mean, prior.covariance, observed.difference, observed.offset)
+    inputs = (prior.mean, prior.covariance, prior.evidence, observed.difference, observed.offset)
     assert torch.autograd.gradcheck(moved, [value.clone().requires_grad_() for value in inputs])
+
+
+def test_every_step_is_that_of_the_formulas() -> None:
+    """User by user, component by component and pair by pair, as the module's docstring writes them."""
+    observed, prior = random_pairs(3, [4, 0, 2]), make_prior(3)
+    found = absorb(prior, observed)
+    for user in range(3):
+        for component in range(2):
+            m, s, evidence = prior.mean[user, component], prior.covariance[user, component], torch.zeros(()).double()
+            for row in torch.nonzero(observed.segment == user).flatten():
+                d, o = observed.difference[row], observed.offset[row]
+                kappa = (1 + torch.pi * (d @ s @ d) / 8) ** -0.5
+                p = torch.sigmoid(kappa * (d @ m + o))
+                evidence = evidence + p.log()
+                m = m + kappa * (1 - p) * s @ d
+                s = s - kappa**2 * p * (1 - p) * torch.outer(s @ d, s @ d)
+            torch.testing.assert_close(found.mean[user, component], m)
+            torch.testing.assert_close(found.covariance[user, component], s)
+            torch.testing.assert_close(found.evidence[user, component], evidence)

@@ -74,3 +74,14 @@ def test_sampled_divergence_from_one_component_is_the_closed_form() -> None:
     sampled = divergence_from_mixture(users, component, 40_000, torch.Generator().manual_seed(0))
     torch.testing.assert_close(sampled, exact, atol=0.05, rtol=0.02)
     assert (exact >= 0).all()
+
+
+def test_the_sampled_divergence_from_several_components_is_that_of_the_densities() -> None:
+    """In one dimension, by a sum over a fine grid."""
+    users, components = draw(3, 1, 4), draw(5, 1, 5)
+    grid = torch.linspace(-15, 15, 60_001, dtype=torch.float64)
+    log_q = Normal(users.mean, users.std).log_prob(grid)  # (U,grid)
+    log_p = Normal(components.mean, components.std).log_prob(grid).exp().mean(0).clamp(min=1e-300).log()
+    exact = (log_q.exp() * (log_q - log_p)).sum(-1) * (grid[1] - grid[0])
+    sampled = divergence_from_mixture(users, components, 40_000, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(sampled, exact, atol=0.03, rtol=0.02)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn import functional as F
 
 from prefactor.errors import InputError
@@ -65,7 +66,11 @@ def test_the_loss_is_the_sum_of_its_terms() -> None:
         for i in range(4)
         for j in range(i + 1, 4)
     )
-    divergence = model.divergence(users, torch.Generator().manual_seed(7)).mean()
+    noise = torch.randn(model.settings.samples, *users["mean"].shape, generator=torch.Generator().manual_seed(7))
+    posterior = Independent(Normal(users["mean"], users["std"]), 1)
+    mixture = MixtureSameFamily(Categorical(torch.ones(4)), Independent(Normal(base.mean, base.std), 1))
+    expected = mixture.log_prob(users["mean"] + users["std"] * noise).mean(0)  # (S,U,D) -> (U,)
+    divergence = (-posterior.entropy() - expected).mean()
     torch.testing.assert_close(total, -torch.sigmoid(attenuated).log().mean() + separation + 0.1 * divergence)
 
 
