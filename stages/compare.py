@@ -14,6 +14,7 @@ from prefactor.evaluation.items import Condition, Outcomes, differences, read_ou
 from prefactor.evaluation.ranking import ranking_rows
 from prefactor.evaluation.results import in_schema, read_results, write_results
 from prefactor.evaluation.signal import headline
+from prefactor.evaluation.terciles import tercile_rows
 from prefactor.evaluation.variants import DEFAULT, variations
 from prefactor.layout import REPORTS, Cell
 from prefactor.reporting import ReportContext, collect, metrics, write_plots, write_report
@@ -40,13 +41,13 @@ def compare() -> None:
 
 
 def joined(parameters: RunParameters) -> pd.DataFrame:
-    """Every cell's results, its paired differences, what its doubts know, and the ceilings."""
+    """Every cell's results, its paired differences, what its doubts know, its thirds by VRF's, and the ceilings."""
     frames = []
     for dataset, backbone in product(parameters.datasets, parameters.backbones):
         frames.append(read_results(layout.ceiling(dataset, backbone) / "results.parquet"))
         cells = [Cell(dataset, backbone, *row) for row in product(parameters.methods, parameters.variants)]
         frames += [read_results(cell.evaluation / "results.parquet") for cell in cells]
-        frames += [*_paired(cells), *_ranked(cells)]
+        frames += [*_paired(cells), *_ranked(cells), *_by_thirds(cells)]
     return in_schema(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
 
 
@@ -112,6 +113,25 @@ def _ranked(cells: list[Cell]) -> list[pd.DataFrame]:
             None if cell == reference else bt,
             against,
             _outcomes(cell),
+        )
+        for cell in cells
+    ]
+
+
+def _by_thirds(cells: list[Cell]) -> list[pd.DataFrame]:
+    """Every cell's accuracy on thirds of users by the one VRF's uncertainty; none where no other method is run."""
+    vrf = _reference(cells, "vrf")
+    if vrf is None or all(cell.method == vrf.method for cell in cells):
+        return []
+    sorting, single = pd.read_parquet(vrf.evaluation / "users.parquet"), _outcomes(vrf)
+    return [
+        tercile_rows(
+            pd.read_parquet(cell.evaluation / "users.parquet"),
+            sorting,
+            _identity(cell),
+            vrf.variant,
+            _outcomes(cell),
+            None if cell.method == vrf.method else single,
         )
         for cell in cells
     ]

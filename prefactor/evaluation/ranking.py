@@ -78,7 +78,7 @@ def ranking_rows(
     ``uncertainty_<name>_minus_plain_doubt``   the same minus that of its confidence on a pool that is not predicted
     ``uncertainty_<name>_minus_bt``            the same minus that of BT's ``low_confidence``, paired
     ``uncertainty_bt``                         that of BT's ``low_confidence`` with the method's error
-    ``accuracy_low_<name>`` and mid, high      accuracy of each third of users (VRF Figure 3b), known by all pairs
+    ``accuracy_low_<name>`` and mid, high      the method's accuracy on each third of users, known by all pairs
 
     A candidate that is the same for all users orders nobody, and has no rows. ``bt`` is BT's per-user table;
     ``against`` names its variant in the rows' setting. With ``outcomes``, the method's single pairs, correlations and
@@ -219,14 +219,22 @@ def _thirds(found: DoubtsAndErrors) -> dict[str, np.ndarray]:
     accuracy, columns = found.accuracy.mean(0), {}
     for name, doubts in found.doubts.items():
         doubt = doubts.mean(0)
-        known = np.flatnonzero(~np.isnan(doubt) & ~np.isnan(accuracy))
-        if len(known) < len(THIRDS) or np.ptp(doubt[known]) == 0:
-            continue
-        parts = np.array_split(known[np.argsort(doubt[known], kind="stable")], len(THIRDS))
-        for third, users in zip(THIRDS, parts, strict=True):
+        for third, users in in_thirds(doubt, ~np.isnan(accuracy)).items():
             columns[third_metric(third, name)] = np.full(len(doubt), np.nan)
             columns[third_metric(third, name)][users] = accuracy[users]
     return columns
+
+
+def in_thirds(doubt: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:
+    """Numbers of the users of each third by their doubt (U,), least first, of those that ``counted`` (U,) marks.
+
+    Users without a doubt are in none. Empty where three thirds cannot be told apart.
+    """
+    known = np.flatnonzero(~np.isnan(doubt) & counted)
+    if len(known) < len(THIRDS) or np.ptp(doubt[known]) == 0:
+        return {}
+    parts = np.array_split(known[np.argsort(doubt[known], kind="stable")], len(THIRDS))
+    return dict(zip(THIRDS, parts, strict=True))
 
 
 def third_metric(third: str, name: str) -> str:

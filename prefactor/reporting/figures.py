@@ -21,6 +21,7 @@ LONGEST_LABEL = 24
 REACH = 0.35  # a ceiling is drawn if it lies at most so far above the curves, as a share of their range
 CURVES = 330.0  # height of the few-shot figure
 CURVE_MARGINS = (12.0, 44.0)  # above and below it
+BIN = 0.72  # of the distance between two bins: how far apart the first and last of those side by side may be
 LABEL_HEIGHT = 11.0  # least distance of two labels at the end of a curve
 
 
@@ -142,6 +143,24 @@ def by_value(
         return inline(figure, description)
 
 
+def by_bin(curves: Sequence[Curve], bins: Sequence[str], axis: str, name: str, description: str) -> Markup:
+    """Accuracy (%) in a few ordered bins: the curves side by side in each, with a forest's two intervals, upright.
+
+    The ``shots`` of a curve are places among the bins.
+    """
+    with drawing(name):
+        figure, axes = blank(WIDTH, CURVES, 34, 126, *CURVE_MARGINS)
+        axes.xaxis.set_major_locator(FixedLocator(range(len(bins))))
+        axes.set_xticklabels(bins)
+        axes.set_xlabel(axis, color=ink("muted"), labelpad=4)
+        _percent_axis(axes)
+        for number, curve in enumerate(curves):
+            shift = BIN * ((number + 0.5) / len(curves) - 0.5)
+            _upright(axes, curve, [place + shift for place in curve.shots])
+        end_labels(axes, [(curve.mark, _last(curve)) for curve in curves], CURVES - sum(CURVE_MARGINS))
+        return inline(figure, description)
+
+
 def training(paths: Sequence[Path], colour: str, limits: tuple[float, float], name: str, description: str) -> Markup:
     """Validation accuracy by step, a line per seed; a ring marks the step that was kept."""
     with drawing(name):
@@ -220,6 +239,18 @@ def _curve(axes: Axes, curve: Curve, at: Sequence[float]) -> None:
     (line,) = axes.plot(at, value, color=mark.colour, linestyle=mark.dashes, linewidth=1.2, zorder=2)
     if mark.style is not None:
         line.set(marker=mark.marker, markersize=5.0, markerfacecolor=mark.face, linewidth=1.9, zorder=3)
+
+
+def _upright(axes: Axes, curve: Curve, at: Sequence[float]) -> None:
+    """Points with whiskers, thin over users and items and thicker over users, and a faint line that joins them."""
+    mark, values = curve.mark, [estimate.value * 100 for estimate in curve.estimates]
+    for place, estimate in zip(at, curve.estimates, strict=True):
+        for interval, width in ((estimate.with_items, 0.7), (estimate, 1.6)):
+            if interval.has_interval:
+                axes.plot([place] * 2, [interval.low * 100, interval.high * 100], color=mark.colour, linewidth=width)
+    axes.plot(at, values, color=mark.colour, linestyle=mark.dashes, linewidth=0.8, alpha=0.35)
+    (points,) = axes.plot(at, values, color=mark.colour, linestyle="", marker=mark.marker, zorder=3)
+    points.set(markersize=4.6, markerfacecolor=mark.face, markeredgewidth=1.2)
 
 
 def _shot_axis(axes: Axes, shots: Sequence[int]) -> None:

@@ -101,13 +101,13 @@ def _places(section: Section) -> list[Place]:
 
 def _above(section: Section, place: Place) -> list[str]:
     paired = _from_vrf(section, place)
-    return [f"{_unbroken(item.label)} ({_paired_words(own)})" for item, own in paired.items() if own.widest.low > 0]
+    return [f"{unbroken(item.label)} ({paired_words(own)})" for item, own in paired.items() if own.widest.low > 0]
 
 
 def _above_by_users_alone(section: Section, vrf: str) -> list[str]:
     """That nobody lies above VRF is easier said by the wider interval: whoever the narrower one puts there is named."""
     found = [
-        f"{_unbroken(item.label)} {_on([place])} ({_over_users(own)})"
+        f"{unbroken(item.label)} {_on([place])} ({difference_words(own)})"
         for place in _places(section)
         for item, own in _from_vrf(section, place).items()
         if own.low > 0 >= own.widest.low
@@ -176,7 +176,7 @@ def _value(section: Section, contender: Contender) -> float | None:
 def _compare(section: Section, item: Contender, split: str, bt: Estimate | None) -> Comparison | None:
     paired = section.get(item, DIFFERENCE, split)
     if paired is not None and math.isfinite(paired.value):
-        return Comparison(item, _outcome(paired.widest, 0.0, 0.0), _paired_words(paired))
+        return Comparison(item, _outcome(paired.widest, 0.0, 0.0), paired_words(paired))
     own = section.get(item, ACCURACY, split)
     if own is None or bt is None or not math.isfinite(own.value):
         return None
@@ -195,22 +195,25 @@ def _words(estimate: Estimate) -> str:
     return f"{PERCENT.text(estimate.value)}{PERCENT_SIGN} [{estimate.widest.interval(PERCENT) or 'no interval'}]"
 
 
-def _paired_words(paired: Estimate) -> str:
-    return _over_users(paired.widest)
+def paired_words(paired: Estimate) -> str:
+    """A paired difference with the wider of its intervals."""
+    return difference_words(paired.widest)
 
 
-def _over_users(paired: Estimate) -> str:
+def difference_words(paired: Estimate) -> str:
+    """A paired difference with the interval over users."""
     return f"{POINTS.text(paired.value)} points, {paired.interval(POINTS) or 'no interval'}"
 
 
 def _clause(outcome: Outcome, found: list[Comparison]) -> str:
     if not found:
         return ""
-    names = [f"{_unbroken(item.contender.label)} ({item.evidence})" for item in found]
+    names = [f"{unbroken(item.contender.label)} ({item.evidence})" for item in found]
     subject = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     one = {Outcome.ABOVE: "beats", Outcome.BELOW: "falls short of"}.get(outcome, outcome.value)
     return f"{subject} {one if len(names) == 1 else outcome.value} BT"
 
 
-def _unbroken(label: str) -> str:
+def unbroken(label: str) -> str:
+    """A label that no line breaks."""
     return label.replace(" ", "\N{NO-BREAK SPACE}")

@@ -45,6 +45,7 @@ from prefactor.reporting.tables import (
     recovery_table,
     settings_table,
 )
+from prefactor.reporting.terciles import TercileView, view_of_terciles
 from prefactor.reporting.training import TrainingView, size_table, training_views, trainings_of, validated
 from prefactor.reporting.verdict import above_vrf, headline, verdict, vrf_and_bt
 
@@ -67,6 +68,7 @@ class View:
     error_by_shots: Table | None
     selective: tuple[Panel, ...]
     doubts: DoubtView | None
+    terciles: TercileView | None
     recovery: tuple[Panel, ...]
     recovery_table: Table | None
     recovery_by_shots: Table | None
@@ -114,6 +116,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         error_by_shots=few_shot_table(section, styled, "ece"),
         selective=selective_panels(section, styled, context.trainings),
         doubts=view_of_doubts(section, styled),
+        terciles=view_of_terciles(section, styled),
         recovery=recovery_panels(section, styled),
         recovery_table=recovery_table(section, styled),
         recovery_by_shots=few_shot_table(section, styled, UTILITY_CORRELATION),

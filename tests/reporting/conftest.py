@@ -97,6 +97,8 @@ def made_up(
             away = unseen - SCORES["vrf", "default"][1]
             table.add(name, "unseen", away, 0.009, "accuracy_minus_vrf", setting="against=default")
             table.add(name, "unseen", away + 0.02, 0.004, "accuracy_minus_vrf", shots=9, setting="against=default")
+        for size, lift_of_size in ((None, 0.0), (9, -0.03)):
+            _thirds(table, name, unseen + lift_of_size, size)
         for candidate, value in {"bt": 0.08, **DOUBTS, **(OWN_DOUBTS if name[0] == "vrf" else {})}.items():
             _doubt(table, name, candidate, value)
         for split in ("seen", "unseen"):
@@ -106,6 +108,16 @@ def made_up(
         for split, value in (("seen", seen), ("unseen", unseen), ("overall", (seen + unseen) / 2)):
             table.add(name, split, value, 0.004)
     return table.frame()
+
+
+def _thirds(table: Rows, name: tuple[str, str], accuracy: float, size: int | None) -> None:
+    """Accuracy on thirds by VRF's uncertainty, and the difference from VRF, whose lead grows from 2 to 4 points."""
+    for place, third in enumerate(("low", "mid", "high")):
+        metric = f"accuracy_{third}_vrf_sigma"
+        table.add(name, "unseen", accuracy - 0.02 * place, 0.02, metric, shots=size, setting="against=default")
+        if name[0] != "vrf":
+            less = -0.02 - 0.01 * place
+            table.add(name, "unseen", less, 0.015, f"{metric}_minus_vrf", shots=size, setting="against=default")
 
 
 def _doubt(table: Rows, name: tuple[str, str], candidate: str, value: float) -> None:

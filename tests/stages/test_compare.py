@@ -12,7 +12,7 @@ from prefactor import layout
 from prefactor.evaluation.items import Outcomes, outcomes_table
 from prefactor.evaluation.results import in_schema, write_results
 from prefactor.layout import Cell
-from stages.compare import _paired, compare
+from stages.compare import _by_thirds, _paired, compare
 
 USERS, PAIRS = 12, 4
 RIGHT = {"bt": 0.5, "vrf": 0.9, "lore": 0.7}  # of `default`; other variants have 0.1 less
@@ -33,6 +33,9 @@ def leave(cell: Cell) -> Cell:
     cell.evaluation.mkdir(parents=True)
     table = pd.DataFrame({"user_id": [f"u{n}" for n in range(USERS)], "seed": "0", "split": "unseen", "pairs": PAIRS})
     table = table.assign(accuracy=right.reshape(USERS, PAIRS).mean(1), shots=pd.array([None] * USERS, dtype="Int64"))
+    sigma = np.arange(USERS) % 3 * (1 if cell.variant == "default" else -1)
+    table = table.assign(known=9, uncertainty_low_confidence=np.linspace(0.1, 0.4, USERS))
+    table = table.assign(uncertainty_sigma=sigma) if cell.method == "vrf" else table
     table.to_parquet(cell.evaluation / "users.parquet")
     single = Outcomes(right, user, np.tile(np.arange(PAIRS), USERS)[:, None], "prompts")
     outcomes_table({("unseen", None): single}).to_parquet(cell.evaluation / "outcomes.parquet")
@@ -77,6 +80,23 @@ def test_other_methods_alone_are_held_against_the_one_bt_and_the_one_vrf(rows: p
         assert set(found["method"]) == {*RIGHT} - {method} and set(found["setting"]) == {"against=default"}
     metrics = {f"accuracy_minus_{name}" for name in ("bt", "vrf", "base")}
     assert set(rows.reset_index()["metric"]) == metrics and not rows.index.duplicated().any()
+
+
+def test_all_are_judged_on_thirds_of_users_by_the_one_vrfs_uncertainty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = run_of("default", "faithful")
+    found = pd.concat(_by_thirds(cells))
+    thirds = {f"accuracy_{third}_vrf_sigma" for third in ("low", "mid", "high")}
+    assert set(found["setting"]) == {"against=default"} and set(found["n_users"]) == {USERS // 3}
+    for (method, _), rows in found.groupby(["method", "variant"]):
+        assert set(rows["metric"]) == thirds | ({f"{name}_minus_vrf" for name in thirds} if method != "vrf" else set())
+    least = found.set_index(["method", "variant", "metric"])["value"]["lore", "faithful", "accuracy_low_vrf_sigma"]
+    users = pd.read_parquet(Cell("d", "b", "lore", "faithful").evaluation / "users.parquet")
+    assert least == pytest.approx(users["accuracy"][::3].mean())
+    assert _by_thirds([cell for cell in cells if cell.method == "vrf"]) == []
+    assert _by_thirds([cell for cell in cells if cell.method != "vrf"]) == []
 
 
 def test_without_a_default_nothing_is_held_against_its_own_variant(

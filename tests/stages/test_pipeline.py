@@ -89,7 +89,7 @@ def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     drawn = results[results.metric == "accuracy_over_draws"]
     assert set(drawn.method) == {"bt", "vrf"} and set(drawn.shots) == {2}
     claimed = results.metric.isin(["accuracy", "accuracy_minus_bt", "accuracy_minus_vrf", "accuracy_over_draws"])
-    claimed |= results.metric.str.startswith("uncertainty_")
+    claimed |= results.metric.str.startswith("uncertainty_") | results.metric.str.contains("vrf_sigma")
     assert (results.low_items.notna() == claimed & (results.seed == "all")).all()
     assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
 
@@ -102,6 +102,10 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
     assert {"accuracy_low_sigma", "uncertainty_combined_minus_confidence", "uncertainty_combined_minus_bt"} <= set(
         mine.metric
     )
+    for name in ("accuracy_low_vrf_sigma", "accuracy_low_vrf_sigma_minus_vrf"):
+        assert name in set(results[results.method == "bt"].metric) and (name in set(mine.metric)) == (
+            "minus" not in name
+        )
     assert set(mine[mine.metric == "utility_correlation"].split) == {"seen", "unseen", "overall"}
     folder = whole.folder / "reports" / "evaluation" / "stylebench" / "minilm" / "vrf" / "default"
     assert (pd.read_parquet(folder / "size.parquet")["parameters"] > 0).all()
