@@ -11,7 +11,7 @@ from prefactor.cohorts import Cohort
 from prefactor.evaluation.accuracy import adapted, compare_between, correct, empty_margin, per_user
 from prefactor.evaluation.calibration import PLAIN, Forecast
 from prefactor.evaluation.items import Kind, Outcomes
-from prefactor.evaluation.recovery import UTILITY_CORRELATION, CandidatePool, utility_correlations
+from prefactor.evaluation.recovery import RECOVERY, CandidatePool, recovered
 from prefactor.evaluation.results import Judged
 from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, is_asked, make_pool, user_doubts
 from prefactor.methods.base import Margin, RewardModel
@@ -75,7 +75,7 @@ class Answers:
 
     margin: Margin
     doubts: list[Doubts] = field(default_factory=list)
-    recovered: list[Tensor] = field(default_factory=list)
+    recovered: list[dict[str, Tensor]] = field(default_factory=list)
 
 
 def _judge(
@@ -98,7 +98,7 @@ def _judge(
             if questions.doubts
         },
         further={
-            seed: {UTILITY_CORRELATION: torch.cat(answers.recovered).numpy()}
+            seed: {name: torch.cat([part[name] for part in answers.recovered]).numpy() for name in RECOVERY}
             for seed, answers in found.items()
             if answers.recovered
         },
@@ -117,8 +117,8 @@ def _answer(model: RewardModel, cohort: Cohort, part: str, limit: int | None, qu
             mine = known.users_between(first, last).compact()
             answers.doubts.append(user_doubts(model, users, mine, questions.doubts.pool))
         if questions.candidates:
-            utility = questions.candidates.utility[cohort.role][first:last]
-            answers.recovered.append(utility_correlations(model, users, questions.candidates, utility))
+            truth = questions.candidates.truth[cohort.role].between(first, last)
+            answers.recovered.append(recovered(model, users, questions.candidates, truth))
     return answers
 
 

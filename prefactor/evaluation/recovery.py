@@ -1,4 +1,9 @@
-"""Was the taste itself recovered? A model's rewards against the users' true utility, where the truth is known."""
+"""Was the taste itself recovered? A model's rewards against the users' true utility, where the truth is known.
+
+A user's true utility of a response is w . s, of its S standardised scores s. A reward model reads no scores, so its w
+is read off its rewards: the least-squares weights of the scores, both centred within each prompt, because rewards of
+different prompts do not compare. Rewards are defined up to a positive scale, and so is w: figures are of its direction.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +21,10 @@ from prefactor.methods.base import RewardModel, UserState
 from prefactor.preferences import PairBatch, Responses, content_id
 
 UTILITY_CORRELATION = "utility_correlation"
-PROMPTS = 8  # times their candidates are comparisons of every user: more than evaluation pairs
+WEIGHT_COSINE, WEIGHT_DISTANCE = "weight_cosine", "weight_distance"
+RECOVERY = (UTILITY_CORRELATION, WEIGHT_COSINE, WEIGHT_DISTANCE)
+PROMPTS = 32  # times their candidates are comparisons of every user; of 8, chance in w took .04 from a cosine of .88
+LEAST = 1e-6  # logits, of a w's size: below it a reward is the same for all candidates but for rounding
 ROWS_PER_CHUNK = 65_536  # bounds the users x candidates comparisons in memory
 
 
@@ -24,11 +32,14 @@ ROWS_PER_CHUNK = 65_536  # bounds the users x candidates comparisons in memory
 class CandidatePool:
     """Q prompts of the evaluation with R candidates each, the same for all users.
 
-    ``responses`` has Q x R rows, prompt by prompt; ``utility`` maps a role to its users' true utilities (U, Q, R).
+    responses  Q x R rows, prompt by prompt
+    scores     (Q, R, S) their standardised true scores
+    truth      role -> what its users truly want
     """
 
     responses: Responses
-    utility: Mapping[str, Tensor]
+    scores: Tensor
+    truth: Mapping[str, "Tastes"]
 
     @classmethod
     def of(
@@ -43,35 +54,99 @@ class CandidatePool:
         shape = len(groups), len(groups[0])
         known = truth.gather(names).reshape(*shape, -1)  # (Q,R,S+1): scores, context
         scores, context = known[..., :-1], known[:, 0, -1].astype(int)
-        utility = {}
+        tastes = {}
         for role, cohort in cohorts.items():
             mine = np.stack([truth.utilities[user] for user in cohort.user_ids])[:, context]  # (U,Q,S)
-            utility[role] = torch.from_numpy(np.einsum("uqs,qrs->uqr", mine, scores))
+            utility = np.einsum("uqs,qrs->uqr", mine, scores)
+            tastes[role] = Tastes(torch.from_numpy(utility), torch.from_numpy(mine.mean(1)))
         read = {name: torch.from_numpy(view.gather(names)) for name, view in views.items()}
-        return cls(Responses(read, torch.full((len(names),), -1)), utility)
+        return cls(Responses(read, torch.full((len(names),), -1)), torch.from_numpy(scores), tastes)
+
+
+@dataclass(frozen=True)
+class Tastes:
+    """What users truly want: ``utility`` (U, Q, R) of every candidate, and ``weight`` (U, S), the w behind it.
+
+    What all users share is part of w; where it depends on the context, ``weight`` is the mean over the prompts.
+    """
+
+    utility: Tensor
+    weight: Tensor
+
+    def between(self, first: int, last: int) -> Self:
+        """Of users first .. last - 1."""
+        return type(self)(self.utility[first:last], self.weight[first:last])
+
+
+def recovered(model: RewardModel, users: UserState, pool: CandidatePool, truth: Tastes) -> dict[str, Tensor]:
+    """Each of RECOVERY, (U,), of users whose ``truth`` is given.
+
+    ``utility_correlation``  Spearman's, of reward and true utility over a prompt's candidates, mean over prompts
+    ``weight_cosine``        of the w that fits the rewards with the true one
+    ``weight_distance``      L1, between the two divided by their sums of absolute values: 0 to 2
+    """
+    reward = rewards(model, users, pool)
+    weight = fitted_weights(reward, pool.scores)
+    return {
+        UTILITY_CORRELATION: utility_correlations(reward, truth.utility),
+        WEIGHT_COSINE: cosine(weight, truth.weight),
+        WEIGHT_DISTANCE: distance(weight, truth.weight),
+    }
 
 
 @torch.no_grad()
-def utility_correlations(model: RewardModel, users: UserState, pool: CandidatePool, utility: Tensor) -> Tensor:
-    """(U,) Spearman's correlation of reward and true utility (U, Q, R) over a prompt's candidates, mean over prompts.
-
-    Rewards of different prompts do not compare, so ranks are taken within a prompt. A prompt whose candidates a user
-    finds equally good, or the model does, does not count; a user without any other has NaN.
-    """
-    size, candidates = utility[0].numel(), utility.shape[-1]
-    found = []
+def rewards(model: RewardModel, users: UserState, pool: CandidatePool) -> Tensor:
+    """(U, Q, R) rewards of the candidates, in logits, above that of the prompt's first; some users at a time."""
+    prompts, candidates = pool.scores.shape[:2]
+    size = prompts * candidates
+    each, found = torch.arange(size), []
     for rows in torch.arange(len(users)).split(max(1, ROWS_PER_CHUNK // size)):
-        each = torch.arange(size)
         asked = PairBatch(
             responses=pool.responses,
             chosen=each.repeat(len(rows)),
-            rejected=(each // candidates * candidates).repeat(len(rows)),  # against the prompt's first
+            rejected=(each // candidates * candidates).repeat(len(rows)),
             segment=torch.arange(len(rows)).repeat_interleave(size),
             users=torch.full((len(rows),), -1),
         )
-        reward = model.compare(users.rows(rows), asked).mean.view(len(rows), -1, candidates)
-        found.append(_rank_correlation(reward, utility[rows]).nanmean(-1))  # (u,Q) -> (u,)
+        found.append(model.compare(users.rows(rows), asked).mean.view(len(rows), prompts, candidates))
     return torch.cat(found)
+
+
+def utility_correlations(reward: Tensor, utility: Tensor) -> Tensor:
+    """(U, Q, R), (U, Q, R) -> (U,) Spearman's correlation over a prompt's candidates, mean over prompts.
+
+    A prompt whose candidates a user finds equally good, or the model does, does not count; a user without any other
+    has NaN.
+    """
+    return _rank_correlation(reward, utility).nanmean(-1)  # (U,Q) -> (U,)
+
+
+def fitted_weights(reward: Tensor, scores: Tensor) -> Tensor:
+    """(U, Q, R), (Q, R, S) -> (U, S) least-squares weights of the scores, all users at once, in float64.
+
+    NaN for all if the candidates do not tell the scores apart: then no w is the one that fits best.
+    """
+    design = (scores - scores.mean(1, keepdim=True)).flatten(0, 1).double()  # (Q*R,S)
+    target = (reward - reward.mean(2, keepdim=True)).flatten(1).double()  # (U,Q*R)
+    if torch.linalg.matrix_rank(design) < design.shape[1]:
+        return target.new_full((len(target), design.shape[1]), torch.nan)
+    return torch.linalg.lstsq(design, target.T).solution.T  # (Q*R,S)\(Q*R,U) -> (S,U)
+
+
+def cosine(first: Tensor, second: Tensor) -> Tensor:
+    """(U, S), (U, S) -> (U,); NaN where either is 0."""
+    return (_unit(first, 2) * _unit(second, 2)).sum(-1)
+
+
+def distance(first: Tensor, second: Tensor) -> Tensor:
+    """(U, S), (U, S) -> (U,) sum of absolute differences of vectors scaled to absolute sum 1; NaN where either is 0."""
+    return (_unit(first, 1) - _unit(second, 1)).abs().sum(-1)
+
+
+def _unit(vectors: Tensor, order: int) -> Tensor:
+    """(U, S) scaled to norm 1; NaN for those that are 0 but for rounding."""
+    size = torch.linalg.vector_norm(vectors, order, -1, keepdim=True)
+    return torch.where(size > LEAST, vectors / size, torch.nan)
 
 
 def _rank_correlation(first: Tensor, second: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self
 
-from prefactor.evaluation.recovery import UTILITY_CORRELATION
+from prefactor.evaluation.recovery import UTILITY_CORRELATION, WEIGHT_COSINE
 
 MINUS = "\N{MINUS SIGN}"
 TO = "\N{EN DASH}"
@@ -35,13 +35,13 @@ PLAIN = Scale(1.0, 3, False, "")
 
 
 def scale_of(metric: str) -> Scale:
-    """Accuracies and calibration errors are percentages, differences of accuracies points, rank correlations and their
-    differences signed, all else plain numbers."""
+    """Accuracies and calibration errors are percentages, differences of accuracies points, correlations, cosines and
+    their differences signed, all else plain numbers."""
     if metric.startswith("ece"):
         return PERCENT
     if metric.startswith("accuracy"):
         return POINTS if "minus" in metric else PERCENT
-    return CORRELATION if metric.startswith(("uncertainty", UTILITY_CORRELATION)) else PLAIN
+    return CORRELATION if metric.startswith(("uncertainty", UTILITY_CORRELATION, WEIGHT_COSINE)) else PLAIN
 
 
 @dataclass(frozen=True)

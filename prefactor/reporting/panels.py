@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from prefactor.evaluation.recovery import UTILITY_CORRELATION
+from prefactor.evaluation.recovery import UTILITY_CORRELATION, WEIGHT_COSINE
 from prefactor.reporting import figures
 from prefactor.reporting.estimates import Estimate, Scale, scale_of
 from prefactor.reporting.style import Style, method_name
@@ -49,8 +49,9 @@ def loss_panels(section: Section, styled: Styles) -> tuple[Panel, ...]:
 
 
 def recovery_panels(section: Section, styled: Styles) -> tuple[Panel, ...]:
-    """Rank correlation with true utility; the line is that of knowing nothing."""
-    return _both_splits(section, styled, UTILITY_CORRELATION, 0.0, "{} users")
+    """Rank correlation with true utility, and the cosine with the true w; the line is that of knowing nothing."""
+    orders = _both_splits(section, styled, UTILITY_CORRELATION, 0.0, "correlation with true utility, {} users")
+    return *orders, *_both_splits(section, styled, WEIGHT_COSINE, 0.0, "cosine with true w, {} users")
 
 
 def _both_splits(section: Section, styled: Styles, metric: str, reference: float, title: str) -> tuple[Panel, ...]:

@@ -21,8 +21,8 @@ from prefactor.reporting.tables import (
     Row,
     Section,
     Table,
+    by_condition,
     cell_of,
-    differences_table,
 )
 from prefactor.reporting.variants import in_words, variations_of
 from prefactor.trainings import Training
@@ -86,7 +86,7 @@ def sweeps(changed: Mapping[Contender, Variation]) -> list[Sweep]:
 def ablation_table(section: Section, styled: Styles, changed: Mapping[Contender, Variation]) -> Table | None:
     """Every variant with its base, what it changes of it, and its paired difference from it by split and shots."""
     items = {item.label: item for item in sorted(section.contenders())}
-    table = differences_table(section, styled, items.values(), FROM_BASE)
+    table = by_condition(section, styled, items.values(), FROM_BASE)
     if table is None:
         return None
     rows = []

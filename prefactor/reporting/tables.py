@@ -11,7 +11,7 @@ from prefactor.errors import InputError
 from prefactor.evaluation import comparison
 from prefactor.evaluation.comparison import BASE, DIFFERENCES
 from prefactor.evaluation.ranking import THIRDS, metric_of, third_metric
-from prefactor.evaluation.recovery import UTILITY_CORRELATION
+from prefactor.evaluation.recovery import RECOVERY, UTILITY_CORRELATION, WEIGHT_COSINE, WEIGHT_DISTANCE
 from prefactor.evaluation.results import ALL_SEEDS
 from prefactor.reporting.estimates import TO, Estimate, scale_of
 from prefactor.reporting.style import Style, method_colours, method_name
@@ -38,6 +38,8 @@ METRIC_NAMES = {
     "ece": "Calibration error, %",
     "ece_plain": "Calibration error, plain, %",
     UTILITY_CORRELATION: "Correlation with true utility",
+    WEIGHT_COSINE: "Cosine with true w",
+    WEIGHT_DISTANCE: "Distance from true w",
 }
 OF_DOUBTS = (metric_of(""), *(third_metric(third, "") for third in THIRDS))  # what metrics of uncertainties begin with
 CALIBRATION = ("ece", "ece_plain", "brier", "brier_plain", "log_loss", "log_loss_plain")
@@ -232,7 +234,7 @@ def further_table(section: Section, styled: Mapping[Contender, Style]) -> Table 
     """Every other metric of the contenders: what later work adds."""
     shown, families = (ACCURACY, *CALIBRATION), (DIFFERENCES, *OF_DOUBTS)
     others = [metric for metric in section.metrics() if metric not in shown and not metric.startswith(families)]
-    return _metrics_table(section, styled, [metric for metric in others if metric != UTILITY_CORRELATION])
+    return _metrics_table(section, styled, [metric for metric in others if metric not in RECOVERY])
 
 
 def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
@@ -241,20 +243,21 @@ def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Ta
     return _metrics_table(section, styled, [metric for metric in CALIBRATION if metric in given])
 
 
-def recovery_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
-    """Rank correlation of reward and true utility, where the truth is known."""
-    return _metrics_table(section, styled, [UTILITY_CORRELATION] if UTILITY_CORRELATION in section.metrics() else [])
+def recovery_tables(section: Section, styled: Mapping[Contender, Style]) -> tuple[tuple[str, Table], ...]:
+    """Rewards and their w against the true ones, where the truth is known: a table of each figure, with its name."""
+    tables = ((metric_name(metric), by_condition(section, styled, section.contenders(), metric)) for metric in RECOVERY)
+    return tuple((name, table) for name, table in tables if table is not None)
 
 
 def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Every other method's paired difference from VRF; VRF's own variants have theirs among the ablations."""
-    return differences_table(section, styled, section.contenders(), FROM_VRF)
+    return by_condition(section, styled, section.contenders(), FROM_VRF)
 
 
-def differences_table(
+def by_condition(
     section: Section, styled: Mapping[Contender, Style], items: Iterable[Contender], metric: str
 ) -> Table | None:
-    """Paired differences of those that have them: seen, unseen, then unseen by number of reference pairs."""
+    """One metric of those that have it: seen, unseen, then unseen by number of reference pairs."""
     keys = [key for key in section.estimates if key.metric == metric and key.split in SPLITS[:2]]
     known = [item for item in items if any(key.contender == item for key in keys)]
     columns = sorted({key[2:] for key in keys if key.contender in known}, key=lambda at: (at[0], at[1] or 0))

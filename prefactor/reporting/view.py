@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from prefactor.evaluation.recovery import UTILITY_CORRELATION
 from prefactor.reporting.context import DatasetFacts, ReportContext
 from prefactor.reporting.data import (
     LEAKAGE,
@@ -42,7 +41,7 @@ from prefactor.reporting.tables import (
     differences_from_vrf,
     few_shot_table,
     further_table,
-    recovery_table,
+    recovery_tables,
     settings_table,
 )
 from prefactor.reporting.terciles import TercileView, view_of_terciles
@@ -70,8 +69,7 @@ class View:
     doubts: DoubtView | None
     terciles: TercileView | None
     recovery: tuple[Panel, ...]
-    recovery_table: Table | None
-    recovery_by_shots: Table | None
+    recovery_tables: tuple[tuple[str, Table], ...]
     signal: SignalView | None
     accuracy: Table
     settings: Table | None
@@ -118,8 +116,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         doubts=view_of_doubts(section, styled),
         terciles=view_of_terciles(section, styled),
         recovery=recovery_panels(section, styled),
-        recovery_table=recovery_table(section, styled),
-        recovery_by_shots=few_shot_table(section, styled, UTILITY_CORRELATION),
+        recovery_tables=recovery_tables(section, styled),
         signal=view_of_signal(section, context),
         accuracy=accuracy_table(section, styled),
         settings=settings_table(section, styled),

@@ -85,7 +85,7 @@ def test_every_method_and_figure_of_the_results_is_on_the_page(results: Maker, w
 def test_figures_print_the_intervals_of_the_table(results: Maker, whole: Path) -> None:
     rows = results()
     drawn = " ".join(re.findall(r"<svg.*?</svg>", whole.read_text(encoding="utf-8"), flags=re.DOTALL))
-    forests = ["accuracy", "log_loss", "accuracy_minus_bt", "utility_correlation"]
+    forests = ["accuracy", "log_loss", "accuracy_minus_bt", "utility_correlation", "weight_cosine"]
     known = rows[(rows.seed == "all") & rows.shots.isna() & rows.split.isin(["seen", "unseen"])]
     thirds = known.metric.str.match("accuracy_(low|mid|high)_(?!vrf_sigma)") & (known.method == "vrf")
     known = known[known.metric.isin(forests) | thirds]
@@ -214,6 +214,8 @@ def test_context_reaches_the_page(whole: Path) -> None:
         "below BT at no |C|.",
         "each known by all their reference pairs, be these equally many or not; by number of known pairs, further down",
         "What the candidates are meant for: lack of data (σ as published);",
+        "Was the taste itself recovered?",
+        "Cosine with true w Method Seen Unseen |C| = 9",
         "Is VRF ahead where it is least sure?",
         "Of 6 thirds, three each with |C| = 9, all reference pairs, there is none on which another method's",
         "There is a personal signal: of 199 deals of the same pairs to users at random, none reaches the observed gain",

@@ -106,7 +106,10 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
         assert name in set(results[results.method == "bt"].metric) and (name in set(mine.metric)) == (
             "minus" not in name
         )
-    assert set(mine[mine.metric == "utility_correlation"].split) == {"seen", "unseen", "overall"}
+    for name in ("utility_correlation", "weight_cosine", "weight_distance"):
+        found = mine[mine.metric == name]
+        assert set(found.split) == {"seen", "unseen", "overall"} and 1 in set(found.shots.dropna()), name
+        assert found.value.notna().all() and (found.ci_low < found.ci_high).all()
     folder = whole.folder / "reports" / "evaluation" / "stylebench" / "minilm" / "vrf" / "default"
     assert (pd.read_parquet(folder / "size.parquet")["parameters"] > 0).all()
     page = (whole.folder / "reports" / "index.html").read_text()
