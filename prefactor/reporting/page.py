@@ -28,7 +28,7 @@ def write_report(root: Path, out: Path, results: pd.DataFrame, context: ReportCo
     root, out = Path(root).resolve(), Path(out).resolve()
     found = sections(results)
     styled = styles(found)
-    views = [view_of(section, styled, context) for section in found]
+    views = [view_of(section, styled, context, found) for section in found]
     page = _template().render(
         views=views,
         context=context,

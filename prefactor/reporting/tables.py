@@ -1,7 +1,7 @@
 """Result rows -> what the page shows: sections, contenders in order, cells with intervals."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import pandas as pd
 from prefactor.errors import InputError
 from prefactor.evaluation import comparison
 from prefactor.evaluation.comparison import BASE, DIFFERENCES
+from prefactor.evaluation.halves import halves_of
 from prefactor.evaluation.ranking import THIRDS, metric_of, third_metric
 from prefactor.evaluation.recovery import RECOVERY, UTILITY_CORRELATION, WEIGHT_COSINE, WEIGHT_DISTANCE
 from prefactor.evaluation.results import ALL_SEEDS
@@ -96,6 +97,16 @@ class Section:
     against_vrf: str = ""
     bases: Mapping[Contender, str] = field(default_factory=dict)
     shares: str = ""
+
+    @property
+    def halves(self) -> tuple[str, ...]:
+        """The datasets that are pooled here; none for a dataset of its own."""
+        return halves_of(self.dataset)
+
+    @property
+    def of(self) -> str:
+        """What the figures are of, for a sentence: the dataset, or both halves of the first one."""
+        return f"both halves of {self.halves[0]}" if self.halves else self.dataset
 
     @property
     def anchor(self) -> str:
@@ -213,6 +224,12 @@ def sections(results: pd.DataFrame) -> list[Section]:
     return [_section(dataset, protocol, backbone, rows) for (dataset, protocol, backbone), rows in groups]
 
 
+def pooled_with(section: Section, found: Iterable[Section]) -> Section | None:
+    """The section in which this one is pooled with its other half; None where it is no half, or pooled itself."""
+    alike = (other for other in found if (other.protocol, other.backbone) == (section.protocol, section.backbone))
+    return next((other for other in alike if section.dataset in other.halves), None)
+
+
 def styles(found: Iterable[Section]) -> dict[Contender, Style]:
     """Colour by method, the same in every section; the first variant in full, further ones open and dashed."""
     everyone = sorted({item for section in found for item in section.everyone() if not item.is_ceiling})
@@ -221,10 +238,11 @@ def styles(found: Iterable[Section]) -> dict[Contender, Style]:
 
 
 def accuracy_table(section: Section, styled: Mapping[Contender, Style]) -> Table:
-    """Seen, unseen and overall accuracy, and where given the paired difference from BT on unseen users."""
-    columns = [(ACCURACY, split) for split in SPLITS]
+    """Seen, unseen and overall accuracy, and where given the paired differences from BT."""
     given = {(key.metric, key.split) for key in section.estimates if key.shots is None}
-    columns += [(DIFFERENCE, split) for split in ("seen", "unseen") if (DIFFERENCE, split) in given]
+    wanted = [split for split in SPLITS if not section.halves or (ACCURACY, split) in given]
+    columns = [(ACCURACY, split) for split in wanted]
+    columns += [(DIFFERENCE, split) for split in SPLITS if (DIFFERENCE, split) in given]
     names = {ACCURACY: "{}", DIFFERENCE: "{} minus BT"}
     headings = tuple(names[metric].format(split).capitalize().replace("bt", "BT") for metric, split in columns)
     return _table(section, styled, section.contenders(), section.ceilings(), columns, headings)
@@ -251,22 +269,51 @@ def recovery_tables(section: Section, styled: Mapping[Contender, Style]) -> tupl
 
 def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Every other method's paired difference from VRF; VRF's own variants have theirs among the ablations."""
-    return by_condition(section, styled, section.contenders(), FROM_VRF)
+    return by_condition(section, styled, section.contenders(), FROM_VRF, SPLITS)
 
 
 def by_condition(
-    section: Section, styled: Mapping[Contender, Style], items: Iterable[Contender], metric: str
+    section: Section,
+    styled: Mapping[Contender, Style],
+    items: Iterable[Contender],
+    metric: str,
+    splits: Sequence[str] = SPLITS[:2],
 ) -> Table | None:
-    """One metric of those that have it: seen, unseen, then unseen by number of reference pairs."""
-    keys = [key for key in section.estimates if key.metric == metric and key.split in SPLITS[:2]]
+    """One metric of those that have it: seen, unseen, then unseen by number of reference pairs; other ``splits``."""
+    keys = [key for key in section.estimates if key.metric == metric and key.split in splits]
     known = [item for item in items if any(key.contender == item for key in keys)]
-    columns = sorted({key[2:] for key in keys if key.contender in known}, key=lambda at: (at[0], at[1] or 0))
+    columns = sorted({key[2:] for key in keys if key.contender in known}, key=place_order)
     rows = tuple(
         Row(item.label, styled.get(item), tuple(cell_of(section.get(item, metric, *at), metric) for at in columns))
         for item in known
     )
     headings = tuple(split.capitalize() if shots is None else f"|C| = {shots}" for split, shots in columns)
     return Table(headings, rows) if rows else None
+
+
+def place_order(place: tuple[str, int | None]) -> tuple[int, int]:
+    """Sorts splits and numbers of reference pairs: seen, unseen, unseen by number, overall."""
+    split, shots = place
+    return SPLITS.index(split), shots or 0
+
+
+def halves_table(pooled: Section, parts: Sequence[Section], styled: Mapping[Contender, Style], metric: str) -> Table:
+    """A metric of each half, and of both together: unseen users, then seen ones where both halves' are pooled.
+
+    Contenders stand in the order that all users put them in.
+    """
+    given = {key.split for key in pooled.estimates if key.metric == metric and key.shots is None}
+    columns = [(section, split) for split in ("unseen", "seen") if split in given for section in (*parts, pooled)]
+    names = dict(
+        zip([*(part.dataset for part in parts), pooled.dataset], ("first half", "second half", "both"), strict=True)
+    )
+    headings = tuple(f"{split.capitalize()}, {names[at.dataset]}" for at, split in columns)
+    items = [item for item in pooled.contenders() if any(at.get(item, metric, split) for at, split in columns)]
+    rows = tuple(
+        Row(item.label, styled.get(item), tuple(cell_of(at.get(item, metric, split), metric) for at, split in columns))
+        for item in items
+    )
+    return Table(headings, rows)
 
 
 def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -35,22 +36,29 @@ class TrainingView:
 
 
 def trainings_of(section: Section, trainings: Sequence[Training]) -> dict[Contender, Training]:
-    """The trainings behind a section's contenders."""
-    by_name = {
-        (item.method, item.variant): item
-        for item in trainings
-        if (item.dataset, item.backbone) == (section.dataset, section.backbone)
-    }
-    return {item: by_name[item[:2]] for item in section.contenders() if item[:2] in by_name}
+    """The trainings behind a section's contenders; none of two halves together, whose models are the halves' own."""
+    return _trainings_on(section.dataset, section, trainings)
 
 
 def validated(section: Section, trainings: Sequence[Training]) -> dict[Contender, float]:
     """Accuracy of the contenders on held-out users' validation pairs, mean over seeds; those without any are left out.
 
     Seen users' validation pairs may be of texts that the same user has judged in training, and flatter what remembers.
+    Of two halves together it is the mean of the halves'.
     """
-    found = {item: training.held_out_accuracy for item, training in trainings_of(section, trainings).items()}
+    parts = [_trainings_on(dataset, section, trainings) for dataset in section.halves or (section.dataset,)]
+    everywhere = [item for item in parts[0] if all(item in part for part in parts)]
+    found = {item: fmean(part[item].held_out_accuracy for part in parts) for item in everywhere}
     return {item: accuracy for item, accuracy in found.items() if not math.isnan(accuracy)}
+
+
+def _trainings_on(dataset: str, section: Section, trainings: Sequence[Training]) -> dict[Contender, Training]:
+    by_name = {
+        (item.method, item.variant): item
+        for item in trainings
+        if (item.dataset, item.backbone) == (dataset, section.backbone)
+    }
+    return {item: by_name[item[:2]] for item in section.contenders() if item[:2] in by_name}
 
 
 def training_views(section: Section, styled: Styles, trainings: Sequence[Training]) -> tuple[TrainingView, ...]:

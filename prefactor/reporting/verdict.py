@@ -1,15 +1,16 @@
 """The findings in words, computed from the rows: who beats BT, who does not, and what the best one reaches.
 
-A claim has to clear the wider of two intervals, over users and over users and what they share.
+A claim has to clear the wider of two intervals, over users and over users and what they share. Of two halves of the
+same people both together are the better evidence: their sentences stand in each half's section too.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
-from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender, Section
+from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, SPLITS, Contender, Section, place_order
 
 BASELINE = "bt"
 IMPERSONAL = (BASELINE, "surface", "longer_text", "item_mean")  # one reward for everybody
@@ -57,20 +58,23 @@ def verdict(section: Section, split: str) -> str:
         return ""
     parts = [_clause(outcome, [item for item in found if item.outcome is outcome]) for outcome in Outcome]
     none = "" if any(item.outcome is Outcome.ABOVE for item in found) else "no method beats BT: "
-    return f"On {split} users, {none}{'; '.join(part for part in parts if part)}."
+    return f"On {_users(section, split)}, {none}{'; '.join(part for part in parts if part)}."
 
 
 def above_vrf(section: Section) -> tuple[str, ...]:
-    """For seen users, unseen users and each number of reference pairs: whose paired interval lies above VRF's.
+    """For all splits and numbers of reference pairs: whose paired interval lies above VRF's.
 
-    Where no other method's does, one sentence says so for all, and one more names whose would by the interval over
-    users alone. Empty without paired differences from VRF, of which its own variants have none.
+    Places where it is the same methods' share a sentence. Where it is no other method's, one says so for all, and one
+    more names whose would lie above by the interval over users alone. Empty without paired differences from VRF, of
+    which its own variants have none.
     """
-    above = {place: _above(section, place) for place in _places(section)}
+    alike: dict[tuple[Contender, ...], list[Place]] = {}
+    for place in _places(section):
+        alike.setdefault(_above(section, place), []).append(place)
     vrf = Contender("vrf", section.against_vrf).name
-    clear = [place for place, found in above.items() if not found]
-    none = f"No other method's paired interval lies above {vrf} on {_joined(clear)}."
-    some = [f"On {_joined([at])}, {' and '.join(found)} lies above {vrf}." for at, found in above.items() if found]
+    clear = alike.pop((), [])
+    none = f"No other method's paired interval lies above {vrf} on {_joined(section, clear)}."
+    some = [_lie_above(section, items, places, vrf) for items, places in alike.items()]
     return (*([none] if clear else []), *some, *_above_by_users_alone(section, vrf))
 
 
@@ -86,34 +90,46 @@ def vrf_and_bt(section: Section) -> str:
     by_bt = {outcome: [at for at, own in ends.items() if _outcome(own, 0.0, 0.0) is outcome] for outcome in Outcome}
     higher, level, lower = (by_bt[outcome] for outcome in (Outcome.BELOW, Outcome.OPEN, Outcome.ABOVE))
     vrf = Contender("vrf", section.against_vrf).name
-    reached = f"it reaches zero {_on(level)}; " if level else ""
+    reached = f"it reaches zero {_on(section, level)}; " if level else ""
     return (
-        f"{vrf}'s paired interval lies above BT {_on(higher, 'nowhere')}; {reached}"
-        f"by these intervals {vrf} is below BT {_on(lower, 'at no |C|')}."
+        f"{vrf}'s paired interval lies above BT {_on(section, higher, 'nowhere')}; {reached}"
+        f"by these intervals {vrf} is below BT {_on(section, lower, 'nowhere')}."
     )
 
 
 def _places(section: Section) -> list[Place]:
-    """Where there are paired differences from VRF: seen users, unseen users, then numbers of reference pairs."""
-    keys = [key for key in section.estimates if key.metric == FROM_VRF and key.split != "overall"]
-    return sorted({(key.split, key.shots) for key in keys}, key=lambda place: (place[0], place[1] or 0))
+    """Where there are paired differences from VRF: seen users, unseen ones by number of reference pairs, overall."""
+    found = {(key.split, key.shots) for key in section.estimates if key.metric == FROM_VRF and key.split in SPLITS}
+    return sorted(found, key=place_order)
 
 
-def _above(section: Section, place: Place) -> list[str]:
-    paired = _from_vrf(section, place)
-    return [f"{unbroken(item.label)} ({paired_words(own)})" for item, own in paired.items() if own.widest.low > 0]
+def _above(section: Section, place: Place) -> tuple[Contender, ...]:
+    return tuple(item for item, own in _from_vrf(section, place).items() if own.widest.low > 0)
+
+
+def _lie_above(section: Section, items: tuple[Contender, ...], places: list[Place], vrf: str) -> str:
+    words = []
+    for item in items:
+        estimates = [_from_vrf(section, place)[item].widest for place in places]
+        words.append(f"{unbroken(item.label)} ({_range(estimates)})")
+    return f"On {_joined(section, places)}, {_listed(words)} {'lie' if len(items) > 1 else 'lies'} above {vrf}."
 
 
 def _above_by_users_alone(section: Section, vrf: str) -> list[str]:
     """That nobody lies above VRF is easier said by the wider interval: whoever the narrower one puts there is named."""
-    found = [
-        f"{unbroken(item.label)} {_on([place])} ({difference_words(own)})"
-        for place in _places(section)
-        for item, own in _from_vrf(section, place).items()
-        if own.low > 0 >= own.widest.low
+    found: dict[Contender, list[Place]] = {}
+    for place in _places(section):
+        for item, own in _from_vrf(section, place).items():
+            if own.low > 0 >= own.widest.low:
+                found.setdefault(item, []).append(place)
+    words = [
+        f"{unbroken(item.label)} on {_joined(section, places)} "
+        f"({_range([_from_vrf(section, place)[item] for place in places])})"
+        for item, places in found.items()
     ]
-    by = f"By the interval over users alone, not by the wider one, above {vrf}"
-    return [f"{by}: {'; '.join(found)}."] if found else []
+    return (
+        [f"By the interval over users alone, not by the wider one, above {vrf}: {'; '.join(words)}."] if words else []
+    )
 
 
 def _from_vrf(section: Section, place: Place) -> dict[Contender, Estimate]:
@@ -121,15 +137,26 @@ def _from_vrf(section: Section, place: Place) -> dict[Contender, Estimate]:
     return {item: estimate for item, estimate in paired.items() if estimate}
 
 
-def _on(places: list[Place], nowhere: str = "") -> str:
-    return f"on {_joined(places)}" if places else nowhere
+def _on(section: Section, places: list[Place], nowhere: str = "") -> str:
+    return f"on {_joined(section, places)}" if places else nowhere
 
 
-def _joined(places: list[Place]) -> str:
-    """``seen users and on unseen users at |C| = 1, 9``."""
-    whole = [f"{split} users" for split, shots in places if shots is None]
-    few = ", ".join(str(shots) for _, shots in places if shots is not None)
-    return " and on ".join([*whole, *([f"unseen users at |C|\N{NO-BREAK SPACE}= {few}"] if few else [])])
+def _joined(section: Section, places: list[Place]) -> str:
+    """``seen users and on unseen users at |C| = 1, 9 and all``; without sizes, all is what is meant anyway."""
+    sizes = [str(shots) for _, shots in places if shots is not None]
+    words = []
+    for split in dict.fromkeys(split for split, _ in places):
+        few = sizes if split == "unseen" else []
+        whole = " and all" if few and (split, None) in places else ""
+        at = f" at |C|\N{NO-BREAK SPACE}= {', '.join(few)}{whole}" if few else ""
+        words.append(f"{_users(section, split)}{at}")
+    return " and on ".join(words)
+
+
+def _users(section: Section, split: str) -> str:
+    """``unseen users``, or ``unseen users of both halves``; overall is the mean of seen and unseen ones."""
+    users = "seen and unseen users together" if split == "overall" else f"{split} users"
+    return f"{users} of both halves" if section.halves else users
 
 
 def headline(section: Section, validated: Mapping[Contender, float] | None = None) -> str:
@@ -140,19 +167,22 @@ def headline(section: Section, validated: Mapping[Contender, float] | None = Non
     """
     best = _best(section, validated or {})
     if best is None:
-        return f"What reward models learn from {section.dataset}"
+        return f"What reward models learn from {section.of}"
     value = section.get(best, ACCURACY, "unseen")
     assert value is not None
     share = f"{PERCENT.text(value.value)}{PERCENT_SIGN} of the choices of people it was not trained on"
     bt = baseline(section)
     common = section.get(bt, ACCURACY, "unseen") if bt else None
     if bt is None or common is None or best == bt:
-        return f"On {section.dataset}, {best.name} predicts {share}"
+        return f"On {section.of}, {best.name} predicts {share}"
     against = f"{PERCENT.text(common.value)}{PERCENT_SIGN} with one reward for everybody"
-    if any(item.contender == best and item.outcome is Outcome.ABOVE for item in comparisons(section, "unseen")):
-        return f"On {section.dataset}, {best.name} predicts {share}, against {against}"
-    finding = f"On {section.dataset}, no personal reward is shown to beat one reward for everybody"
-    return f"{finding}: {_versus(best, value, common)}"
+    outcome = {item.contender: item.outcome for item in comparisons(section, "unseen")}.get(best)
+    if outcome is Outcome.ABOVE:
+        return f"On {section.of}, {best.name} predicts {share}, against {against}"
+    finding = "no personal reward is shown to beat one reward for everybody"
+    if outcome is Outcome.BELOW:
+        finding = f"{best.name} falls short of one reward for everybody"
+    return f"On {section.of}, {finding}: {_versus(best, value, common)}"
 
 
 def _versus(best: Contender, value: Estimate, common: Estimate) -> str:
@@ -201,17 +231,31 @@ def paired_words(paired: Estimate) -> str:
 
 
 def difference_words(paired: Estimate) -> str:
-    """A paired difference with the interval over users."""
-    return f"{POINTS.text(paired.value)} points, {paired.interval(POINTS) or 'no interval'}"
+    """A paired difference with the interval over users; to two places where an end would print as a zero it is not."""
+    touches = any(end and not round(end * POINTS.factor, POINTS.decimals) for end in (paired.low, paired.high))
+    scale = replace(POINTS, decimals=2) if paired.has_interval and touches else POINTS
+    return f"{scale.text(paired.value)} points, {paired.interval(scale) or 'no interval'}"
+
+
+def _range(paired: list[Estimate]) -> str:
+    """One difference with its interval; of several that are not the same, the least and the most."""
+    words = {difference_words(estimate) for estimate in paired}
+    if len(words) == 1:
+        return words.pop()
+    ends = [POINTS.text(end(estimate.value for estimate in paired)) for end in (min, max)]
+    return f"{' to '.join(dict.fromkeys(ends))} points"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _clause(outcome: Outcome, found: list[Comparison]) -> str:
     if not found:
         return ""
     names = [f"{unbroken(item.contender.label)} ({item.evidence})" for item in found]
-    subject = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     one = {Outcome.ABOVE: "beats", Outcome.BELOW: "falls short of"}.get(outcome, outcome.value)
-    return f"{subject} {one if len(names) == 1 else outcome.value} BT"
+    return f"{_listed(names)} {one if len(names) == 1 else outcome.value} BT"
 
 
 def unbroken(label: str) -> str:

@@ -1,6 +1,6 @@
 """One section of the report: result rows and their context, made into what the template shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -34,6 +34,8 @@ from prefactor.reporting.probabilities import reliability_panels, selective_pane
 from prefactor.reporting.sensitivity import VariantsView, view_of_variants
 from prefactor.reporting.signal import SignalView, view_of_signal
 from prefactor.reporting.tables import (
+    ACCURACY,
+    FROM_VRF,
     Section,
     Table,
     accuracy_table,
@@ -41,6 +43,8 @@ from prefactor.reporting.tables import (
     differences_from_vrf,
     few_shot_table,
     further_table,
+    halves_table,
+    pooled_with,
     recovery_tables,
     settings_table,
 )
@@ -48,18 +52,26 @@ from prefactor.reporting.terciles import TercileView, view_of_terciles
 from prefactor.reporting.training import TrainingView, size_table, training_views, trainings_of, validated
 from prefactor.reporting.verdict import above_vrf, headline, verdict, vrf_and_bt
 
+SPLITS = ("unseen", "seen", "overall")  # in the order that sentences are read in
+
 
 @dataclass(frozen=True)
 class View:
-    """All that the template shows of one section."""
+    """All that the template shows of one section.
+
+    ``pooled``: where it is one half of the same people, both halves together; the sentences are about them first.
+    ``halves``: where it is both together, a metric's name and each half beside both.
+    """
 
     section: Section
+    pooled: Section | None
+    halves: tuple[tuple[str, Table], ...]
     title: str
     verdicts: tuple[str, ...]
     panels: tuple[Panel, ...]
     differences: tuple[Panel, ...]
     above_vrf: tuple[str, ...]
-    vrf_and_bt: str
+    vrf_and_bt: tuple[str, ...]
     from_vrf: Table | None
     losses: tuple[Panel, ...]
     calibration: tuple[Panel, ...]
@@ -94,19 +106,22 @@ class View:
     pairs: Mapping[str, int]
 
 
-def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
-    """Everything the page says about one section."""
+def view_of(section: Section, styled: Styles, context: ReportContext, found: Sequence[Section] = ()) -> View:
+    """Everything the page says about one section; ``found`` are all of the page's."""
+    pooled = pooled_with(section, found)
+    about = (pooled, section) if pooled else (section,)  # what is said, of the most people first
     facts = context.datasets.get(section.dataset, DatasetFacts())
-    verdicts = tuple(sentence for split in ("unseen", "seen") if (sentence := verdict(section, split)))
     portrait, known = facts.portraits.get(section.backbone), trainings_of(section, context.trainings)
     return View(
         section=section,
-        title=headline(section, validated(section, context.trainings)),
-        verdicts=verdicts,
+        pooled=pooled,
+        halves=_halves(section, styled, found),
+        title=headline(about[0], validated(about[0], context.trainings)),
+        verdicts=tuple(words for at in about for split in SPLITS if (words := verdict(at, split))),
         panels=accuracy_panels(section, styled),
         differences=difference_panels(section, styled),
-        above_vrf=above_vrf(section),
-        vrf_and_bt=vrf_and_bt(section),
+        above_vrf=tuple(sentence for at in about for sentence in above_vrf(at)),
+        vrf_and_bt=tuple(sentence for at in about if (sentence := vrf_and_bt(at))),
         from_vrf=differences_from_vrf(section, styled),
         losses=loss_panels(section, styled),
         calibration=reliability_panels(section, styled, context.trainings),
@@ -140,3 +155,16 @@ def view_of(section: Section, styled: Styles, context: ReportContext) -> View:
         users=most_behind(section, "n_users"),
         pairs=most_behind(section, "n_pairs"),
     )
+
+
+def _halves(section: Section, styled: Styles, found: Sequence[Section]) -> tuple[tuple[str, Table], ...]:
+    parts = [other for name in section.halves for other in found if _is_half(other, name, section)]
+    if len(parts) < len(section.halves) or not parts:
+        return ()
+    tables = {"Accuracy, %": ACCURACY, "Minus VRF, points": FROM_VRF}
+    named = ((words, halves_table(section, parts, styled, metric)) for words, metric in tables.items())
+    return tuple((words, table) for words, table in named if table.rows)
+
+
+def _is_half(other: Section, name: str, section: Section) -> bool:
+    return (other.dataset, other.protocol, other.backbone) == (name, section.protocol, section.backbone)

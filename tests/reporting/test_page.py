@@ -200,6 +200,22 @@ def test_several_datasets_have_sections_that_the_navigation_reaches(results: Mak
     assert all(f'<article id="{anchor}">' in text for anchor in anchors)
 
 
+def test_both_halves_stand_beside_each_and_speak_first(results: Maker, page: Callable[..., str]) -> None:
+    """A half's own sentences say less than those of all its people, which its section begins with."""
+    halves = [results(name, protocol="within-user") for name in ("prism", "prism-swapped")]
+    both = results("prism + prism-swapped", protocol="within-user").query("split != 'overall'")
+    text = page(pd.concat([*halves, both.assign(n_users=2000)]))
+    articles = {re.findall(r'id="([^"]+)"', part)[0]: part for part in text.split("<article ")[1:]}
+    whole = articles.pop("prism---prism-swapped-minilm-within-user")
+    assert "2,000 users each unseen once" in whole and "Overall is" not in whole
+    for name in ("Unseen, first half", "Unseen, second half", "Unseen, both", "Seen, both"):
+        assert f">{name}</th>" in whole
+    for part in articles.values():
+        assert 'href="#prism---prism-swapped-minilm-within-user"' in part
+        pooled, own = part.index("On unseen users of both halves, "), part.index("On unseen users, ")
+        assert pooled < own and "On both halves of prism, " in part
+
+
 def test_context_reaches_the_page(whole: Path) -> None:
     words = Outline(whole.read_text()).words
     for said in (
@@ -210,8 +226,8 @@ def test_context_reaches_the_page(whole: Path) -> None:
         "The tables passed all 9 checks",
         "No other method's paired interval lies above VRF on unseen users.",
         "On unseen users at |C| = 9, LoRe \N{MIDDLE DOT} default (+0.8 points,",
-        "VRF's paired interval lies above BT on unseen users and on unseen users at |C| = 9; by these intervals VRF is "
-        "below BT at no |C|.",
+        "VRF's paired interval lies above BT on unseen users at |C| = 9 and all; by these intervals VRF is below BT "
+        "nowhere.",
         "each known by all their reference pairs, be these equally many or not; by number of known pairs, further down",
         "What the candidates are meant for: lack of data (σ as published);",
         "Was the taste itself recovered?",

@@ -94,6 +94,50 @@ def test_who_lies_above_vrf_is_said_for_each_number_of_pairs() -> None:
     assert "= 9, LoRe" in some and "BT" not in some and "+2.0 points" in some
 
 
+def test_places_with_the_same_methods_above_share_a_sentence() -> None:
+    """One sentence for each set of methods, not for each size; of several differences the least and the most."""
+    high, higher, level = Estimate(0.02, 0.01, 0.03), Estimate(0.05, 0.04, 0.06), Estimate(0.0, -0.01, 0.01)
+    rows = {Key(LORE, FROM_VRF, "unseen", size): at for size, at in ((1, high), (9, higher), (45, level))}
+    rows |= {Key(BT, FROM_VRF, "unseen", size): high for size in (1, 9, 45)} | {Key(BT, FROM_VRF, "unseen"): high}
+    one, both = above_vrf(Section("d", "pairs", "b", rows, {}, "default", "default"))
+    bt, lore = (item.label.replace(" ", "\N{NO-BREAK SPACE}") for item in (BT, LORE))
+    names = {bt: "+2.0 points, +1.0 to +3.0", lore: "+2.0 to +5.0 points"}
+    assert both.startswith(f"On unseen users at {SIZE} 1, 9, ") and both.endswith(" lie above VRF.")
+    assert all(f"{name} ({words})" in both for name, words in names.items())
+    assert one == f"On unseen users at {SIZE} 45 and all, {bt} ({names[bt]}) lies above VRF."
+
+
+def test_overall_is_part_of_every_sentence_that_results_know_it_for() -> None:
+    """All of seen and unseen users together may settle what neither alone does."""
+    level, above = Estimate(0.01, -0.01, 0.03), Estimate(0.012, 0.001, 0.02)
+    rows = {Key(BT, FROM_VRF, split): level for split in ("seen", "unseen")} | {Key(BT, FROM_VRF, "overall"): above}
+    found = Section("d", "pairs", "b", rows, {}, "default", "default")
+    assert above_vrf(found)[1].startswith("On seen and unseen users together, BT")
+    assert vrf_and_bt(found).endswith("VRF is below BT on seen and unseen users together.")
+    rows = {Key(BT, ACCURACY, "overall"): Estimate(0.6), Key(VRF, DIFFERENCE, "overall"): Estimate(-0.02, -0.03, -0.01)}
+    said = verdict(Section("d", "pairs", "b", rows, {}), "overall")
+    assert said.startswith("On seen and unseen users together, no method beats BT: VRF") and "falls short" in said
+
+
+def test_an_end_that_rounds_to_zero_is_told_from_zero() -> None:
+    above, touching = Estimate(0.0167, 0.0004, 0.033), Estimate(0.0167, 0.0, 0.033)
+    for paired, words in ((above, "+1.67 points, +0.04 to +3.30"), (touching, "+1.7 points, 0.0 to +3.3")):
+        rows = {Key(BT, ACCURACY, "unseen"): Estimate(0.6), Key(VRF, DIFFERENCE, "unseen"): paired}
+        assert words in verdict(Section("d", "pairs", "b", rows, {}), "unseen")
+
+
+def test_both_halves_are_called_that_and_may_fall_short() -> None:
+    rows = {Key(item, ACCURACY, "unseen"): Estimate(value) for item, value in ((BT, 0.56), (VRF, 0.55))}
+    rows |= {Key(VRF, DIFFERENCE, "unseen"): Estimate(-0.017, -0.033, -0.001)}
+    rows |= {Key(BT, FROM_VRF, "unseen", size): Estimate(0.017, 0.001, 0.033) for size in (1, 9)}
+    both = Section("prism + swapped", "pairs", "b", rows, {}, "default", "default")
+    assert verdict(both, "unseen").startswith("On unseen users of both halves, no method beats BT: VRF")
+    assert headline(both).startswith(
+        "On both halves of prism, VRF falls short of one reward for everybody: VRF predicts"
+    )
+    assert vrf_and_bt(both).endswith(f"VRF is below BT on unseen users of both halves at {SIZE} 1, 9.")
+
+
 def test_without_differences_nothing_is_said_of_vrf() -> None:
     assert above_vrf(section({BT: (0.60, 0.58, 0.62)})) == ()
 
@@ -114,8 +158,7 @@ def test_whoever_lies_above_vrf_by_users_alone_is_named() -> None:
     lore = "LoRe \N{MIDDLE DOT} default".replace(" ", "\N{NO-BREAK SPACE}")
     assert alone == (
         "By the interval over users alone, not by the wider one, above VRF: "
-        f"{lore} on seen users (+2.0 points, +1.0 to +3.0); "
-        f"{lore} on unseen users at {SIZE} 9 (+2.0 points, +1.0 to +3.0)."
+        f"{lore} on seen users and on unseen users at {SIZE} 9 (+2.0 points, +1.0 to +3.0)."
     )
 
 
@@ -135,11 +178,11 @@ def test_vrf_against_bt_is_said_for_seen_users_and_each_number_of_pairs() -> Non
     )
     assert bt_from_vrf({("seen", None): below, ("unseen", 1): below}) == (
         f"VRF's paired interval lies above BT on seen users and on unseen users at {SIZE} 1; "
-        "by these intervals VRF is below BT at no |C|."
+        "by these intervals VRF is below BT nowhere."
     )
     assert bt_from_vrf({("seen", None): level}) == (
         "VRF's paired interval lies above BT nowhere; it reaches zero on seen users; "
-        "by these intervals VRF is below BT at no |C|."
+        "by these intervals VRF is below BT nowhere."
     )
 
 

@@ -12,7 +12,7 @@ from prefactor import layout
 from prefactor.evaluation.items import Outcomes, outcomes_table
 from prefactor.evaluation.results import in_schema, write_results
 from prefactor.layout import Cell
-from stages.compare import _by_thirds, _paired, compare
+from stages.compare import _by_thirds, _paired, _pooled, compare, halves_in
 
 USERS, PAIRS = 12, 4
 RIGHT = {"bt": 0.5, "vrf": 0.9, "lore": 0.7}  # of `default`; other variants have 0.1 less
@@ -122,6 +122,53 @@ def test_the_stage_reports_every_variant_and_says_what_the_signal_is(
     (table,) = [table for table in re.findall(r"<table.*?</table>", page, re.DOTALL) if "Minus its base" in table]
     for variant, base in (("faithful", "default"), ("plain", "faithful")):
         assert re.search(rf"VRF \N{{MIDDLE DOT}} {variant}</th>\s*<td[^>]*><b></b> <span[^>]*>{base}</span>", table)
+
+
+def leave_halves(overlap: int) -> None:
+    """Two splits of the same rows, the second one turned round; their unseen users have so many in common."""
+    for dataset, reverse in (("d", False), ("turned", True)):
+        for method in RIGHT:
+            cell = leave(Cell(dataset, "b", method, "default"))
+            table = pd.read_parquet(cell.evaluation / "users.parquet")
+            table = table.assign(log_loss=0.6, brier=0.2, log_loss_plain=0.6, brier_plain=0.2)
+            shift = reverse * (USERS - overlap)
+            table["user_id"] = [f"u{number + shift}" for number in range(USERS)]
+            table.to_parquet(cell.evaluation / "users.parquet")
+        layout.prepared(dataset).mkdir(parents=True)
+        (layout.prepared(dataset) / "source.json").write_text("{}")
+        layout.split(dataset).mkdir(parents=True)
+        manifest = {"parameters": {"reverse": reverse}, "checksums": {"input": {"pairs": 1}}}
+        (layout.split(dataset) / "manifest.json").write_text(json.dumps(manifest))
+        pairs = [
+            {"user_id": f"u{user}", "role": role, "part": part, "rank": rank, "group_id": f"g{rank}"}
+            for user, role in enumerate(("seen", "validation", *["unseen"] * USERS))
+            for part in ("train", "evaluation")
+            for rank in range(PAIRS)
+        ]
+        pd.DataFrame(pairs).assign(chosen="t", rejected="s").to_parquet(layout.split(dataset) / "pairs.parquet")
+
+
+def test_halves_of_the_same_people_are_pooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    leave_halves(0)
+    (halves,) = halves_in(["d", "turned", "absent"])
+    found = pd.concat(_pooled(halves, [Cell("d", "b", method, "default") for method in RIGHT]))
+    assert (
+        set(found["dataset"]) == {"d + turned"} and set(found["split"]) == {"unseen"} and set(found["run"]) == {"r + r"}
+    )
+    rows = found.query("seed == 'all'").set_index(["method", "metric"])
+    assert rows.loc[("bt", "accuracy_minus_vrf"), "value"] == pytest.approx(-0.4)
+    assert rows.loc[("lore", "accuracy"), "value"] == pytest.approx(0.7, abs=0.01)
+    for metric in ("accuracy", "accuracy_minus_vrf"):
+        row = rows.loc[("bt", metric)]
+        assert (row["n_users"], row["n_items"], row["resampled"]) == (2 * USERS, PAIRS, "users; users and prompts")
+
+
+def test_people_who_are_unseen_twice_are_not_pooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    leave_halves(1)
+    (halves,) = halves_in(["d", "turned"])
+    assert _pooled(halves, [Cell("d", "b", method, "default") for method in RIGHT]) == []
 
 
 def leave_ceiling_and_signals() -> None:
