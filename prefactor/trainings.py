@@ -104,7 +104,7 @@ class Training(Cell):
 
     @cached_property
     def size(self) -> pd.DataFrame:
-        """Trainable parameters by number of seen users; empty where nobody counted."""
+        """Parameters by number of seen users, trained and kept; empty where nobody counted."""
         return self._table("size")
 
     def _table(self, name: str) -> pd.DataFrame:

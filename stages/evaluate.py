@@ -50,7 +50,8 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
         write_results(in_schema(pd.concat(rows, ignore_index=True)), scratch / "results.parquet")
         tables = {"users": per_user_table(judged), "reliability": reliability(judged), "selective": selective(judged)}
         tables |= {"outcomes": outcomes(judged), "draws": draws_table(drawn)}
-        tables["size"] = parameters_by_users(next(iter(models.values())))
+        steps = training["parameters"]["basis_training"] is not None
+        tables["size"] = parameters_by_users(next(iter(models.values())), steps)
         for name, table in tables.items():
             table.to_parquet(scratch / f"{name}.parquet", compression="zstd", index=False)
 

@@ -18,7 +18,7 @@ from prefactor.reporting.tables import Cell, Contender, Row, Section, Table
 from prefactor.trainings import Training
 
 TRAINED = {
-    "trainable_parameters": "Trainable parameters",
+    "trainable_parameters": "Parameters of the last step",
     "best_step": "Step kept, by seed",
     "validation_accuracy": "Validation accuracy, %",
 }
@@ -68,16 +68,18 @@ def training_views(section: Section, styled: Styles, trainings: Sequence[Trainin
     return tuple(_training(section, item, styled[item], training, limits) for item, training in known.items())
 
 
-def size_table(section: Section, styled: Styles, trainings: Sequence[Training]) -> Table | None:
-    """Trainable parameters had each method been trained on so many users (LoRe, Figure 3)."""
-    found = {item: training.size for item, training in trainings_of(section, trainings).items() if len(training.size)}
-    counts = {item: dict(zip(table["users"], table["parameters"], strict=True)) for item, table in found.items()}
-    users = sorted({count for table in counts.values() for count in table})
+def size_table(section: Section, styled: Styles, trainings: Sequence[Training], count: str) -> Table | None:
+    """Parameters had each method been trained on so many users, ``trained`` or ``kept`` (LoRe, Figure 3)."""
+    found = {item: training.size for item, training in trainings_of(section, trainings).items()}
+    counts = {
+        item: dict(zip(table["users"], table[count], strict=True)) for item, table in found.items() if count in table
+    }
+    users = sorted({size for table in counts.values() for size in table})
     rows = tuple(
-        Row(item.label, styled.get(item), tuple(_count(table.get(count)) for count in users))
+        Row(item.label, styled.get(item), tuple(_count(table.get(size)) for size in users))
         for item, table in counts.items()
     )
-    return Table(tuple(number(int(count)) for count in users), rows) if rows else None
+    return Table(tuple(number(int(size)) for size in users), rows) if rows else None
 
 
 def _count(value: int | None) -> Cell:

@@ -54,6 +54,8 @@ from prefactor.reporting.verdict import above_vrf, headline, verdict, vrf_and_bt
 
 SPLITS = ("unseen", "seen", "overall")  # in the order that sentences are read in
 
+SIZES = {"trained": "Trained, in all steps together", "kept": "Kept in the saved model"}
+
 
 @dataclass(frozen=True)
 class View:
@@ -93,7 +95,7 @@ class View:
     portrait: PortraitView | None
     latency: LatencyView | None
     trainings: tuple[TrainingView, ...]
-    sizes: Table | None
+    sizes: tuple[tuple[str, Table], ...]
     facts: DatasetFacts
     words: Markup | None
     pairs_per_user: Markup | None
@@ -143,7 +145,11 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
         portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
         latency=view_of_latency(section, styled, facts.timings.get(section.backbone)),
         trainings=training_views(section, styled, context.trainings),
-        sizes=size_table(section, styled, context.trainings),
+        sizes=tuple(
+            (words, table)
+            for count, words in SIZES.items()
+            if (table := size_table(section, styled, context.trainings, count))
+        ),
         facts=facts,
         words=distribution(section, facts.words, "words per response"),
         pairs_per_user=distribution(section, facts.pairs_per_user, "pairs per user"),

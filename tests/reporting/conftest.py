@@ -222,7 +222,9 @@ def _curves(folder: Path) -> None:
     kept = {"coverage": np.arange(1, 5) / 4, "accuracy": 0.9 - 0.05 * np.arange(4)}
     frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users", "combined")]
     pd.concat(frames).to_parquet(folder / "selective.parquet")
-    pd.DataFrame({"users": [10, 100_000], "parameters": [71_234, 871_234]}).to_parquet(folder / "size.parquet")
+    pd.DataFrame({"users": [10, 100_000], "trained": [71_234, 871_234], "kept": [70_123] * 2}).to_parquet(
+        folder / "size.parquet"
+    )
 
 
 def _signal(folder: Path) -> None:

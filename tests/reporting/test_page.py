@@ -106,7 +106,11 @@ def test_curves_of_probabilities_are_drawn_for_every_method(whole: Path) -> None
 
 def test_parameters_are_given_by_number_of_users(whole: Path) -> None:
     words = Outline(whole.read_text(encoding="utf-8")).words
-    assert "Parameters for so many seen users 10 100,000" in words and "71,234 871,234" in words
+    for what, numbers in (
+        ("Trained, in all steps together", "71,234 871,234"),
+        ("Kept in the saved model", "70,123 70,123"),
+    ):
+        assert f"{what} Seen users 10 100,000" in words and numbers in words
 
 
 def test_an_oracle_of_ratings_is_said_to_count_ratings(results: Maker, page: Callable[..., str]) -> None:
