@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from prefactor.backbones import States
 from prefactor.cohorts import load_cohorts
 from prefactor.evaluation.judge import Judge, JudgeParameters
 from prefactor.evaluation.labels import TextRows, judged_labels, read_scores, scorer_labels, word_labels
-from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, people, space
+from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, directions, people, space
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.base import UserState
 from prefactor.methods.storage import load_model
@@ -36,7 +37,10 @@ class PortraitParameters:
 
 @torch.no_grad()
 def portrait(dataset: str, backbone: str) -> None:
-    """Write coverage, space and labels as tables, and portraits.json; an empty folder for a run without the model."""
+    """Write coverage, space and labels as tables, and portraits.json; an empty folder for a run without the model.
+
+    Where the model found no direction of taste there is nothing to draw: portraits.json says so, alone.
+    """
     parameters = run_parameters()
     judge = portrait_judge()
     cell = Cell(dataset, backbone, METHOD, VARIANT)
@@ -56,11 +60,19 @@ def _draw(cell: Cell, parameters: RunParameters, judge: Judge | None, folder: Pa
     model = load_model(seed_folder(cell.model, seed))
     assert isinstance(model, VRF)
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
-    states = cell_states(cell, training["backbone"])
+    about: dict[str, Any] = {"seed": seed, "run": training["run"], "directions": directions(model)}
+    if about["directions"]:
+        about |= _drawn(cell, model, cell_states(cell, training["backbone"]), judge, folder)
+    write_json(folder / "portraits.json", about)
+
+
+def _drawn(cell: Cell, model: VRF, states: States, judge: Judge | None, folder: Path) -> dict[str, Any]:
+    """Leave the tables; what portraits.json says beside them."""
     cohorts = cell_cohorts(cell, states)
     users = {split: model.adapt(cohorts[split].known()) for split in ("seen", "unseen")}
     few = model.adapt(cohorts["unseen"].known(FEW_SHOTS))
-    plane, explained = space(model, users)
+    four, marked = people(model, cohorts["unseen"])
+    plane, explained = space(model, users, marked)
     tables = {
         "coverage": coverage({**{(split, None): state for split, state in users.items()}, ("unseen", FEW_SHOTS): few}),
         "space": plane,
@@ -68,9 +80,7 @@ def _draw(cell: Cell, parameters: RunParameters, judge: Judge | None, folder: Pa
     }
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    about = {"seed": seed, "run": training["run"], "explained": explained, "people": people(model, cohorts["unseen"])}
-    named = {"judge": judge.parameters.model} if judge else {}
-    write_json(folder / "portraits.json", about | named)
+    return {"explained": explained, "people": four} | ({"judge": judge.parameters.model} if judge else {})
 
 
 def _labels(cell: Cell, model: VRF, states: States, seen: UserState, judge: Judge | None) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import torch
+from scipy.special import ndtri
 from torch import Tensor
 
 from prefactor.errors import InputError
@@ -27,6 +28,11 @@ WORDS = 4
 NEAREST = 50  # users whose pairs speak for a basis
 PRIOR_WORDS = 1_000.0  # strength of the prior: so many words that say nothing
 LEAST_USERS = 5  # a word that fewer users met may give one of them away
+LEAST_TEXTS = 5  # a word of fewer texts stands for those texts
+MOST_TEXTS = 0.5  # a word of more of all texts is of the language, or of what all are about
+CHANCE = 0.05  # that the best of all words looks as good without any difference
+FUNCTION_WORDS = Path(__file__).with_name("function_words.txt")
+NOTHING = "no word stands out"
 JUDGED = "judge"  # the kind of a label that a model wrote
 JUDGED_USERS = 5  # nearest users whose pairs a judge reads (VRF, Appendix D.1)
 JUDGED_PAIRS = 10
@@ -97,17 +103,21 @@ def word_labels(weight: Tensor, known: PairBatch, responses: pd.Series) -> pd.Da
 
     ``weight`` (U, K) shares; ``known`` the users' pairs, with a view ``text`` that is each one's row in ``responses``.
     ``value`` is the z-score of the log odds under a Dirichlet prior made of all words (Monroe, Colaresi and Quinn
-    2008, Eq. 22), where a response has a word or has not.
+    2008, Eq. 22), where a response has a word or has not. A response counts once however many judged it, as chosen and
+    as rejected by the share of either: else the words of a few texts that all users met would come first. Only content
+    words of several texts and users are named, and those that are beyond CHANCE as the best of all of them; where none
+    is, the label is NOTHING and the value NaN.
     """
     known = known.compact()
     vocabulary, found = _words(responses.iloc[known.responses.views["text"].flatten().numpy()])
     present = _present(found, len(vocabulary), len(known.responses))  # (V,T)
-    chosen, rejected = (_counts(weight, known, rows, present) for rows in (known.chosen, known.rejected))  # (K,V) each
+    chosen, rejected = _counts(weight, known, present)  # (K,V) each
     everywhere = np.bincount(found["word"], minlength=len(vocabulary)).astype(float)
     common = _users_of(known, found, len(vocabulary)) >= LEAST_USERS
     score = log_odds(chosen[:, common], rejected[:, common], everywhere[common])
-    order = np.argsort(-score, axis=1, kind="stable")[:, :WORDS]
-    return _table("word", vocabulary[common][order], np.take_along_axis(score, order, 1))
+    frequent = (everywhere >= LEAST_TEXTS) & (everywhere <= MOST_TEXTS * len(known.responses))
+    named = frequent[common] & _says_something(vocabulary[common])
+    return _best_words(score[:, named], vocabulary[common][named])
 
 
 def judged_labels(weight: Tensor, known: PairBatch, texts: pd.DataFrame, ask: Callable[[str], str]) -> pd.DataFrame:
@@ -194,6 +204,29 @@ def _table(kind: str, labels: np.ndarray, values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({**columns, "label": labels.ravel(), "value": values.ravel()})[LABELS]
 
 
+def _best_words(score: np.ndarray, words: np.ndarray) -> pd.DataFrame:
+    """The first WORDS of each basis by z-scores (K, V), as far as they stand out of V words without any difference."""
+    least = -ndtri(CHANCE / max(len(words), 1))
+    rows = []
+    for basis, own in enumerate(score):
+        order = [word for word in np.argsort(-own, kind="stable")[:WORDS] if own[word] > least]
+        best = [(words[word], own[word]) for word in order] or [(NOTHING, math.nan)]
+        rows += [(basis, rank, "word", label, value) for rank, (label, value) in enumerate(best)]
+    return pd.DataFrame(rows, columns=LABELS)
+
+
+def function_words(path: Path = FUNCTION_WORDS) -> frozenset[str]:
+    """Words that carry grammar rather than content, from a file of words and ``#`` comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+def _says_something(words: np.ndarray) -> np.ndarray:
+    """(V,) whether each is a content word; of a contraction what stands before the apostrophe decides."""
+    empty = function_words()
+    return np.array([word.partition("'")[0] not in empty for word in words], dtype=bool)
+
+
 def _words(responses: pd.Series) -> tuple[np.ndarray, pd.DataFrame]:
     """The vocabulary (V,) of T responses; and which ``response`` has which ``word``, by number, each once."""
     words = responses.str.lower().str.findall(WORD).reset_index(drop=True).explode().dropna()
@@ -217,9 +250,15 @@ def _users_of(pairs: PairBatch, found: pd.DataFrame, words: int) -> np.ndarray:
     return np.bincount(each["word"], minlength=words)
 
 
-def _counts(weight: Tensor, pairs: PairBatch, rows: Tensor, present: Tensor) -> np.ndarray:
-    """(K, V) how often each word stands on one side, ``rows`` (N,), of the pairs of each basis' nearest users."""
+def _counts(weight: Tensor, pairs: PairBatch, present: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(K, V) in how many responses on each side of the pairs of each basis' nearest users a word stands.
+
+    A response that they both chose and rejected is on either side by its share of the times that they met it.
+    """
     nearest = weight.topk(min(NEAREST, len(weight)), dim=0).indices  # (n,K)
     among = torch.zeros_like(weight, dtype=torch.float64).scatter_(0, nearest, 1.0)  # (U,K)
-    stands = among.new_zeros(present.shape[1], weight.shape[1]).index_add_(0, rows, among[pairs.segment])  # (T,K)
-    return torch.sparse.mm(present, stands).T.numpy()  # (V,T)@(T,K)
+    nobody = among.new_zeros(present.shape[1], weight.shape[1])  # (T,K)
+    met = [nobody.index_add(0, rows, among[pairs.segment]) for rows in (pairs.chosen, pairs.rejected)]
+    times = (met[0] + met[1]).clamp(min=1)
+    first, second = (torch.sparse.mm(present, side / times).T.numpy() for side in met)  # (V,T)@(T,K)
+    return first, second

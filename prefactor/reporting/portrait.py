@@ -1,5 +1,6 @@
 """What stage portrait found of a dataset's default VRF, and how the page shows it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from markupsafe import Markup
 
 from prefactor.errors import InputError
 from prefactor.evaluation.labels import JUDGED
+from prefactor.evaluation.portrait import PERSON
 from prefactor.reading import read_object
 from prefactor.reporting import portrait_figures as figures
 from prefactor.reporting.estimates import MINUS, PERCENT
@@ -21,11 +23,12 @@ LEAST_SHARE = 0.05  # of a user: smaller ones are not drawn, unless they explain
 LEAST_USE = 0.01  # mean share of a basis that is numbered in the space: the unused ones lie on top of each other
 MOST_BARS = 6
 LONGEST = 24  # characters of a label beside a bar
+LETTERS = "ABCDEFGH"  # of single users, the same in the space and above their bars
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """The stage's tables, and what portraits.json says."""
+    """The stage's tables, and what portraits.json says; empty tables where no direction of taste was found."""
 
     coverage: pd.DataFrame
     space: pd.DataFrame
@@ -52,6 +55,13 @@ class BasisLine:
 
 
 @dataclass(frozen=True)
+class NoTaste:
+    """What the page says of a model that found no direction of taste: which one it is."""
+
+    seed: str
+
+
+@dataclass(frozen=True)
 class PortraitView:
     """All that the page shows of one portrait.
 
@@ -75,15 +85,20 @@ def read_portrait(folder: Path) -> Portrait | None:
     """What the stage left in ``folder``; None where it had no model. InputError for a file that is broken."""
     if not (folder / "portraits.json").exists():
         return None
+    about = read_object(folder / "portraits.json", "rerun stage portrait")
+    if not about.get("directions", 1):
+        return Portrait(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), about)
     try:
         tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{folder} cannot be read ({error}): rerun stage portrait") from error
-    return Portrait(**tables, about=read_object(folder / "portraits.json", "rerun stage portrait"))
+    return Portrait(**tables, about=about)
 
 
-def view_of_portrait(found: Portrait, anchor: str) -> PortraitView:
+def view_of_portrait(found: Portrait, anchor: str) -> PortraitView | NoTaste:
     """The figures and the table; ``anchor`` keeps the figures of several sections apart."""
+    if found.coverage.empty:
+        return NoTaste(str(found.about["seed"]))
     groups = _groups(found.coverage)
     bases = _bases(found, groups)
     measured = found.labels[found.labels["kind"] != JUDGED]
@@ -97,9 +112,10 @@ def view_of_portrait(found: Portrait, anchor: str) -> PortraitView:
         lines=tuple(_line(number, basis, groups) for number, basis in bases.items()),
         space=_space(found.space, bases, _used(groups), anchor) if len(found.space) else None,
         explained=explained,
-        drawn=int((found.space["kind"] != "basis").sum()),
+        drawn=int((~found.space["kind"].isin(["basis", PERSON])).sum()),
         people=tuple(
-            _person(person, bases, f"{anchor}-person-{number}") for number, person in enumerate(found.about["people"])
+            _person(letter, person, bases, f"{anchor}-person-{letter}")
+            for letter, person in zip(LETTERS, found.about["people"], strict=False)
         ),
     )
 
@@ -128,10 +144,16 @@ def _basis(number: int, place: int, labels: pd.DataFrame) -> Basis:
     written = labels.loc[labels["kind"] == JUDGED, "label"].tolist()
     measured = labels[labels["kind"] != JUDGED]
     rows = list(zip(measured["kind"], measured["label"], measured["value"], strict=True))
-    short = ", ".join(f"{_sign(value)}{label}" if kind == "scorer" else label for kind, label, value in rows)
-    figures_too = ", ".join(f"{label} {_sign(value)}{abs(value):.2f}" for _, label, value in rows)
+    named = [(kind, label, value) for kind, label, value in rows if not math.isnan(value)]
+    short = ", ".join(f"{_sign(value)}{label}" if kind == "scorer" else label for kind, label, value in named)
+    figures_too = ", ".join(f"{label}{_figure(value)}" for _, label, value in rows)
     marked = [f"{label} (by the judge)" for label in written]
     return Basis(number + 1, colour, written[0] if written else short, "; ".join(filter(None, [*marked, figures_too])))
+
+
+def _figure(value: float) -> str:
+    """Behind a label: nothing where it measures nothing."""
+    return "" if math.isnan(value) else f" {_sign(value)}{abs(value):.2f}"
 
 
 def _sign(value: float) -> str:
@@ -171,18 +193,24 @@ def _used(groups: Mapping[str, pd.DataFrame]) -> set[int]:
 
 
 def _space(table: pd.DataFrame, bases: Mapping[int, Basis], used: set[int], anchor: str) -> Markup:
-    ovals = []
+    ovals, letters = [], iter(LETTERS)
     for row in table.itertuples():
         basis, is_basis = bases[row.basis], row.kind == "basis"
-        name = str(basis.number) if is_basis and row.basis in used else ""
+        number = str(basis.number) if is_basis and row.basis in used else ""
+        name = next(letters, "") if row.kind == PERSON else number
         ovals.append(figures.Oval(row.x, row.y, (row.xx, row.xy, row.yy), basis.colour, is_basis, name))
-    users = sum(not oval.basis for oval in ovals)
-    words = f"{users:,} users and {len(ovals) - users:,} bases on the two leading components of users' means"
-    return figures.space(ovals, f"{anchor}-space", words)
+    number_of_bases, marked = (int((table["kind"] == kind).sum()) for kind in ("basis", PERSON))
+    words = (
+        f"{len(ovals) - number_of_bases - marked:,} users and {number_of_bases:,} bases on the two leading components"
+    )
+    return figures.space(ovals, f"{anchor}-space", f"{words} of users' means; {marked} users are marked by letters")
 
 
-def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) -> Panel:
-    """Their largest shares as bars; the share of their pairs that a basis explains best as a dot."""
+def _person(letter: str, person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) -> Panel:
+    """Their largest shares as bars; the share of their pairs that a basis explains best as a dot.
+
+    Pairs that none does are counted above it.
+    """
     weight, pairs = person["weight"], person["explained"]
     shown = [number for number in bases if weight[number] >= LEAST_SHARE or pairs[number]]
     shown = sorted(shown, key=lambda number: (-weight[number], -pairs[number]))[:MOST_BARS]
@@ -191,7 +219,9 @@ def _person(person: Mapping[str, Any], bases: Mapping[int, Basis], name: str) ->
         figures.Bar(_name(bases[number]), bases[number].colour, weight[number], (pairs[number] / known,))
         for number in shown
     ]
-    title = f"{person['pairs']} pairs known, {person['diversity']} diversity: {person['entropy']:.2f} nats"
+    title = f"{letter}: {person['pairs']} pairs known, {person['diversity']} diversity, {person['entropy']:.2f} nats"
+    if person.get("none"):
+        title += f"; {person['none']} that no basis explains best"
     return Panel(title, figures.person(bars, name, f"{title}. {_spoken(bars)}"))
 
 

@@ -36,7 +36,7 @@ class Bar:
 class Oval:
     """A Gaussian on the plane: centre, covariance (xx, xy, yy), colour's name.
 
-    Whether it is a basis, else a user; a basis has a ``name`` if it is to be read.
+    Whether it is a basis, else a user; a ``name`` is to be read: a basis' number, or a marked user's letter.
     """
 
     x: float
@@ -58,7 +58,7 @@ def person(bars: Sequence[Bar], name: str, description: str) -> Markup:
 
 
 def space(ovals: Sequence[Oval], name: str, description: str) -> Markup:
-    """Users as ellipses of one standard deviation, bases as crosses with their names, on two components."""
+    """Users as ellipses of one standard deviation, bases as crosses, on two components; some of both with a name."""
     with drawing(name):
         figure, axes = blank(SPACE, SPACE, 12, 12, 12, 34)
         axes.set(xticks=[], yticks=[])
@@ -66,17 +66,14 @@ def space(ovals: Sequence[Oval], name: str, description: str) -> Markup:
             axes.add_patch(_ellipse(oval, facecolor=_hex(oval), alpha=0.1, linewidth=0))
             axes.plot(oval.x, oval.y, "o", color=_hex(oval), markersize=2.6, markeredgewidth=0)
         for oval in (oval for oval in ovals if oval.basis):
-            axes.plot(
-                oval.x,
-                oval.y,
-                "P",
-                color=_hex(oval),
-                markersize=8 if oval.name else 4,
-                markeredgecolor=ink("paper"),
-                zorder=3,
-            )
-            at, shift = (oval.x, oval.y), (6, 4)
-            axes.annotate(oval.name, at, shift, textcoords="offset points", size=9.5, color=ink("ink"), zorder=4)
+            size = 8 if oval.name else 4
+            axes.plot(oval.x, oval.y, "P", color=_hex(oval), markersize=size, markeredgecolor=ink("paper"), zorder=3)
+        for oval in (oval for oval in ovals if oval.name and not oval.basis):
+            axes.plot(oval.x, oval.y, "o", color=_hex(oval), markersize=6.5, markeredgecolor=ink("ink"), zorder=4)
+        for oval in (oval for oval in ovals if oval.name):
+            shift, weight = ((6, 4), "normal") if oval.basis else ((6, -10), "bold")
+            note = axes.annotate(oval.name, (oval.x, oval.y), shift, textcoords="offset points", size=9.5, zorder=5)
+            note.set(color=ink("ink"), weight=weight)
         axes.margins(0.08)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel("first component", color=ink("muted"), loc="right", labelpad=4)

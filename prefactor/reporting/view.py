@@ -29,7 +29,7 @@ from prefactor.reporting.panels import (
     loss_panels,
     recovery_panels,
 )
-from prefactor.reporting.portrait import PortraitView, view_of_portrait
+from prefactor.reporting.portrait import NoTaste, PortraitView, view_of_portrait
 from prefactor.reporting.probabilities import reliability_panels, selective_panels
 from prefactor.reporting.sensitivity import VariantsView, view_of_variants
 from prefactor.reporting.signal import SignalView, view_of_signal
@@ -93,6 +93,7 @@ class View:
     draws: DrawsView | None
     variants: VariantsView | None
     portrait: PortraitView | None
+    no_taste: NoTaste | None
     latency: LatencyView | None
     trainings: tuple[TrainingView, ...]
     sizes: tuple[tuple[str, Table], ...]
@@ -113,7 +114,8 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
     pooled = pooled_with(section, found)
     about = (pooled, section) if pooled else (section,)  # what is said, of the most people first
     facts = context.datasets.get(section.dataset, DatasetFacts())
-    portrait, known = facts.portraits.get(section.backbone), trainings_of(section, context.trainings)
+    found_portrait, known = facts.portraits.get(section.backbone), trainings_of(section, context.trainings)
+    portrait = view_of_portrait(found_portrait, section.anchor) if found_portrait else None
     return View(
         section=section,
         pooled=pooled,
@@ -142,7 +144,8 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
         curve_table=few_shot_table(section, styled),
         draws=view_of_draws(section, styled, known),
         variants=view_of_variants(section, styled, known),
-        portrait=view_of_portrait(portrait, section.anchor) if portrait else None,
+        portrait=portrait if isinstance(portrait, PortraitView) else None,
+        no_taste=portrait if isinstance(portrait, NoTaste) else None,
         latency=view_of_latency(section, styled, facts.timings.get(section.backbone)),
         trainings=training_views(section, styled, context.trainings),
         sizes=tuple(

@@ -1,5 +1,7 @@
 """Labels of bases: scorers found whatever the scale, words that tell sides apart, no word of a few users only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +11,13 @@ from prefactor.errors import InputError
 from prefactor.evaluation.labels import (
     JUDGED_PAIRS,
     JUDGED_USERS,
-    LEAST_USERS,
     LONGEST_LABEL,
     LONGEST_TEXT,
+    NOTHING,
     SCORERS,
     TextRows,
     as_label,
+    function_words,
     judged_labels,
     log_odds,
     question,
@@ -77,10 +80,51 @@ def test_words_tell_what_nearest_users_prefer(monkeypatch: pytest.MonkeyPatch) -
     assert not table["label"].str.startswith("name").any()  # only one user met each
 
 
-def test_a_word_needs_enough_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert word_labels(*make_words(LEAST_USERS - 1)).empty
-    monkeypatch.setattr("prefactor.evaluation.labels.LEAST_USERS", 1)
-    assert word_labels(*make_words())["label"].str.startswith("name").any()
+@pytest.mark.parametrize(("least", "most"), [("LEAST_USERS", 12), ("LEAST_TEXTS", 72)])
+def test_a_word_needs_enough_users_and_texts(monkeypatch: pytest.MonkeyPatch, least: str, most: int) -> None:
+    """Either fruit is in half of the texts, 72, of all users, 12."""
+    monkeypatch.setattr("prefactor.evaluation.labels.NEAREST", 6)
+    for needed, named in ((most, True), (most + 1, False)):
+        monkeypatch.setattr(f"prefactor.evaluation.labels.{least}", needed)
+        assert ("apples" in set(word_labels(*make_words())["label"])) == named
+
+
+def test_where_nothing_stands_out_the_label_says_so() -> None:
+    """The same responses, each chosen as often as its like was rejected."""
+    weight, pairs, rows = make_words()
+    turned = torch.arange(len(pairs)) % 2 == 0
+    sides = torch.where(turned, pairs.chosen, pairs.rejected), torch.where(turned, pairs.rejected, pairs.chosen)
+    table = word_labels(weight, replace(pairs, chosen=sides[0], rejected=sides[1]), rows)
+    assert table[["basis", "rank", "label"]].to_numpy().tolist() == [[0, 0, NOTHING], [1, 0, NOTHING]]
+    assert table["value"].isna().all()
+
+
+def test_function_words_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often they are on one side; nor what is in most texts, in whatever language."""
+    weight, pairs, rows = make_words()
+    monkeypatch.setattr("prefactor.evaluation.labels.NEAREST", 6)
+    named = {}
+    for word in ("very", "don't", "zebras"):
+        named[word] = set(word_labels(weight, pairs, rows.str.replace("apples", word))["label"])
+    assert "very" not in named["very"] and "don't" not in named["don't"] and "zebras" in named["zebras"]
+    monkeypatch.setattr("prefactor.evaluation.labels.MOST_TEXTS", 0.4)  # either fruit is in half of them
+    assert set(word_labels(weight, pairs, rows)["label"]) == {NOTHING}
+
+
+def test_the_function_words_are_words_that_texts_have() -> None:
+    found = function_words()
+    assert {"very", "well", "finally", "the", "don"} <= found and not {"clinton", "bar", "good", "user"} & found
+    assert all(word.islower() and word.isalpha() for word in found)
+
+
+def test_a_word_of_a_few_texts_that_everybody_met_is_not_named() -> None:
+    """Each user's pair is of the same two texts: much evidence about these, hardly any about their words."""
+    users = 60
+    texts = pd.Series(["clinton goes home", "nobody laughs"])
+    same = Responses({"text": torch.arange(2)[:, None]}, torch.arange(2))
+    sides = torch.zeros(users, dtype=torch.long), torch.ones(users, dtype=torch.long)
+    pairs = PairBatch(same, *sides, torch.arange(users), torch.full((users,), -1))
+    assert word_labels(torch.ones(users, 1), pairs, texts)["label"].tolist() == [NOTHING]
 
 
 def test_log_odds_change_sign_with_the_sides_and_vanish_between_equals() -> None:

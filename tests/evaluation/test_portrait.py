@@ -11,10 +11,14 @@ from prefactor.evaluation.portrait import (
     SCARCE,
     Plane,
     basis_rewards,
+    best_basis,
     coverage,
+    directions,
     entropy,
+    margins,
     people,
     space,
+    units,
 )
 from prefactor.methods.base import Shape
 from prefactor.methods.vrf import VRF, VRFParameters
@@ -106,7 +110,9 @@ def test_entropy_runs_from_one_basis_to_all_alike() -> None:
 @pytest.mark.parametrize("changes", [{}, LOADED])
 def test_four_people_by_scarcity_and_diversity(changes: dict[str, object]) -> None:
     model, cohort = make_vrf(**changes), make_cohort("unseen", 30, 1)
-    found = pd.DataFrame(people(model, cohort))
+    four, states = people(model, cohort)
+    found = pd.DataFrame(four)
+    assert states["weight"].tolist() == found["weight"].tolist() and states["mean"].shape == (4, 5)
     assert list(zip(found["scarce"], found["diversity"], strict=True)) == [
         (True, "low"),
         (True, "high"),
@@ -119,7 +125,7 @@ def test_four_people_by_scarcity_and_diversity(changes: dict[str, object]) -> No
         assert low < high
     for person in found.to_dict("records"):
         assert sum(person["weight"]) == pytest.approx(1)
-        assert sum(person["explained"]) == person["pairs"] and min(person["explained"]) >= 0
+        assert sum(person["explained"]) + person["none"] == person["pairs"] and min(person["explained"]) >= 0
 
 
 def test_a_pair_goes_to_the_basis_that_explains_it_best() -> None:
@@ -131,4 +137,62 @@ def test_a_pair_goes_to_the_basis_that_explains_it_best() -> None:
     last = model.phi.last
     last.weight.copy_(torch.stack([direction, -direction]))
     last.bias.zero_()
-    assert people(model, cohort)[-1]["explained"] == [len(pairs), 0]
+    assert people(model, cohort)[0][-1]["explained"] == [len(pairs), 0]
+
+
+def test_a_pair_that_no_basis_tells_apart_is_nobody_s() -> None:
+    found = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.5, -1.0], [0.5, 0.4, -1.0], [-0.2, -0.1, -0.3]])
+    assert best_basis(found, torch.ones(3)).tolist() == [-1, -1, 0, 1]
+    assert best_basis(torch.zeros(2, 1), torch.ones(1)).tolist() == [-1, -1]
+    assert best_basis(torch.ones(2, 1), torch.ones(1)).tolist() == [0, 0]
+
+
+def test_a_model_without_a_direction_of_taste_is_known_and_explains_nothing() -> None:
+    """As where parallel analysis found none: all outputs of phi are zero but the common one's."""
+    model, cohort = make_vrf(**LOADED), make_cohort("unseen", 12, 1)
+    assert directions(model) == 4
+    model.phi.last.weight[: model.features] = 0
+    model.phi.last.bias[: model.features] = 0
+    assert directions(model) == 0
+    four, _ = people(model, cohort)
+    assert all(person["none"] == person["pairs"] and not any(person["explained"]) for person in four)
+
+
+def test_the_longest_loading_does_not_explain_more_than_its_direction() -> None:
+    """Two bases of different directions: making one ten times as long moves no pair to it."""
+    model, cohort = make_vrf(loadings={"bases": 2}, common=True, unit_prior=True), make_cohort("unseen", 30, 1)
+    assert model.loadings is not None
+    pairs = cohort.known()
+
+    def explained(scaled: float) -> list[int]:
+        with torch.no_grad():
+            model.loadings.mean[0] *= scaled  # type: ignore[union-attr]
+        found = margins(model, pairs)
+        return best_basis(found, units(model, found)).tolist()
+
+    before, after = explained(1.0), explained(10.0)
+    assert before == after and set(before) == {0, 1}
+    raw = margins(model, pairs)
+    assert best_basis(raw, torch.ones(2)).tolist() != after  # as it is, the longer one takes pairs of the other
+
+
+def test_published_bases_are_compared_as_they_are() -> None:
+    """Its bases are phi's outputs, in logits: the largest reward difference explains a pair best."""
+    model, pairs = make_vrf(), make_cohort("unseen", 30, 1).known()
+    phi = model.basis(pairs.responses)
+    found = margins(model, pairs)
+    wanted = (phi[pairs.chosen] - phi[pairs.rejected]).argmax(-1)
+    assert best_basis(found, units(model, found)).tolist() == wanted.tolist()
+
+
+def test_marked_users_lie_where_their_means_are() -> None:
+    model, cohort = make_vrf(**LOADED), make_cohort("unseen", 30, 1)
+    state = model.adapt(cohort.known())
+    four, marked = people(model, cohort)
+    table, explained = space(model, {"unseen": state}, marked)
+    assert explained == space(model, {"unseen": state})[1]  # they shape no axis
+    own = table[table["kind"] == "person"]
+    assert own["basis"].tolist() == [max(range(6), key=person["weight"].__getitem__) for person in four]
+    everyone = table[table["kind"] == "unseen"]
+    for row in own.iloc[2:].itertuples():  # those known by all their pairs
+        assert (abs(everyone["x"] - row.x) + abs(everyone["y"] - row.y)).min() < 1e-5

@@ -12,7 +12,7 @@ import pytest
 from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.reporting import collect, write_report
-from prefactor.reporting.portrait import Portrait, read_portrait, view_of_portrait
+from prefactor.reporting.portrait import NoTaste, Portrait, read_portrait, view_of_portrait
 from prefactor.reporting.portrait_figures import COLOURED, Oval, _ellipse
 
 BASES = 9
@@ -75,9 +75,50 @@ def test_labels_carry_signs_and_figures() -> None:
 
 def test_a_person_shows_large_shares_and_bases_that_explain_a_pair() -> None:
     (person,) = view_of_portrait(make_portrait(), "a").people
-    assert person.title == "3 pairs known, low diversity: 0.42 nats"
+    assert person.title == "A: 3 pairs known, low diversity, 0.42 nats"
     names = re.findall(r">(\d)  \+warm", person.drawing)
     assert names == ["1", "2", "3"]
+
+
+def test_pairs_that_no_basis_explains_are_counted_above_a_person() -> None:
+    found = make_portrait()
+    found.about["people"][0]["none"] = 2
+    (person,) = view_of_portrait(found, "a").people
+    assert person.title.endswith("0.42 nats; 2 that no basis explains best")
+
+
+def test_marked_users_have_the_letters_of_their_bars() -> None:
+    found = make_portrait()
+    people = [found.about["people"][0] | {"entropy": entropy} for entropy in (0.1, 0.2, 0.3)]
+    rows = found.space[found.space["kind"] == "seen"].head(3).assign(kind="person")
+    marked = Portrait(found.coverage, pd.concat([found.space, rows]), found.labels, {**found.about, "people": people})
+    view = view_of_portrait(marked, "a")
+    assert [person.title[:2] for person in view.people] == ["A:", "B:", "C:"]
+    assert view.space is not None and re.findall(r">([A-Z])</text>", view.space) == ["A", "B", "C"]
+    assert view.drawn == view_of_portrait(found, "a").drawn == 20
+
+
+def test_a_basis_without_a_word_has_its_number_alone() -> None:
+    found = make_portrait(kind="word")
+    labels = found.labels[found.labels["rank"] == 0].assign(label="no word stands out", value=np.nan)
+    view = view_of_portrait(Portrait(found.coverage, found.space, labels, found.about), "a")
+    assert {(line.basis.short, line.basis.label) for line in view.lines} == {("", "no word stands out")}
+
+
+def test_without_a_direction_of_taste_the_page_says_so_and_draws_nothing(
+    make_run: Callable[[Path], None], results: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    make_run(tmp_path)
+    folder = tmp_path / layout.portrait("stylebench", "minilm")
+    folder.mkdir(parents=True)
+    (folder / "portraits.json").write_text(json.dumps({"seed": 3, "run": "0", "directions": 0}))
+    found = read_portrait(folder)
+    assert found is not None and view_of_portrait(found, "a") == NoTaste("3")
+    out = tmp_path / "reports" / "index.html"
+    write_report(tmp_path, out, results(), collect(tmp_path))
+    page = out.read_text()
+    assert "trained with seed 3, found no direction of taste" in page
+    assert "Which bases are used" not in page and "Four unseen users" not in page
 
 
 def test_the_space_numbers_the_bases_that_are_used() -> None:

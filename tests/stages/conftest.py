@@ -69,6 +69,7 @@ def tiny_parameters() -> dict:
                         "calibrated": True,
                         "latent": 8,
                         "unit_prior": True,
+                        "start": "svd",  # of so few pairs no direction of taste would be detected
                     },
                     "basis_training": training(),
                     "training": training(),

@@ -1,0 +1,28 @@
+"""Stage portrait where the model found nothing to draw."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prefactor import layout
+from prefactor.layout import Cell, seed_folder
+from prefactor.methods.storage import save_model
+from stages.portrait import portrait
+from tests.evaluation.test_portrait import LOADED, make_vrf
+
+
+def test_without_a_direction_of_taste_nothing_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table is left, and neither states nor pairs are read: there are none here."""
+    monkeypatch.chdir(tmp_path)
+    model, cell = make_vrf(**LOADED), Cell("d", "b", "vrf", "default")
+    model.phi.last.weight[: model.features] = 0
+    cell.model.mkdir(parents=True)
+    save_model(model, seed_folder(cell.model, 0))
+    (cell.model / "training.json").write_text(json.dumps({"run": "r", "backbone": {}}))
+    lists = {"datasets": ["d"], "backbones": ["b"], "methods": ["vrf"], "variants": ["default"], "seeds": [0]}
+    (tmp_path / "params.yaml").write_text(json.dumps({"run": {**lists, "threads": 1}, "portrait": {"judge": None}}))
+    portrait("d", "b")
+    folder = layout.portrait("d", "b")
+    assert [path.name for path in folder.iterdir()] == ["portraits.json"]
+    assert json.loads((folder / "portraits.json").read_text()) == {"seed": 0, "run": "r", "directions": 0}
