@@ -1,4 +1,4 @@
-"""The test for a personal signal in three sentences: is there one, what is it worth, what would show more."""
+"""The test for a personal signal in sentences: is there one, what is it worth, what would show more."""
 
 import math
 from collections.abc import Mapping
@@ -10,9 +10,11 @@ from markupsafe import Markup
 from prefactor.reporting import curves
 from prefactor.reporting.context import ReportContext
 from prefactor.reporting.estimates import POINTS
-from prefactor.reporting.tables import Section
+from prefactor.reporting.tables import DIFFERENCE, Section
+from prefactor.reporting.verdict import IMPERSONAL
 
 CLEAR = 0.05
+FAR_BELOW = 0.5  # of what a trained method gains
 SIGNED = "{:+.4f}"
 
 
@@ -29,15 +31,31 @@ def view_of_signal(section: Section, context: ReportContext) -> SignalView | Non
     found = context.signals.get((section.dataset, section.backbone))
     if found is None or not found.null:
         return None
-    said, unit = sentences(found.findings), "gain over one reward for all, nats per pair"
+    said, unit = sentences(found.findings), "gain over one linear reward for all, nats per pair"
+    said += bound(found.findings, section)
     observed = float(found.findings["gain"]["log_loss"])
     name = f"{section.anchor}-signal"
     return SignalView(curves.null_distribution(found.null, observed, unit, name, said[0]), said)
 
 
-def sentences(found: Mapping[str, Any]) -> tuple[str, str, str]:
+def sentences(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Findings of ``evaluation.signal`` in words."""
     return _answer(found), _worth(found), _needed(found)
+
+
+def bound(found: Mapping[str, Any], section: Section) -> tuple[str, ...]:
+    """That there is more, where a personal method gains far more over BT on unseen users from no more pairs."""
+    half = found["pairs_per_user"] / 2
+    personal = [item for item in section.contenders() if item.method not in IMPERSONAL]
+    points = [(item, *point) for item in personal for point in section.shots(item, DIFFERENCE)]
+    known = [(value.value, shots, item) for item, shots, value in points if shots <= half and value.low > 0]
+    if not known or found["gain"]["accuracy"] >= FAR_BELOW * max(known)[0]:
+        return ()
+    gain, shots, item = max(known)
+    return (
+        f"{item.name} gains {POINTS.text(gain)} points over BT from {shots} pair{'' if shots == 1 else 's'} of unseen "
+        "users: the gain here is that of a cheap model, and a lower bound.",
+    )
 
 
 def _answer(found: Mapping[str, Any]) -> str:
@@ -56,9 +74,18 @@ def _worth(found: Mapping[str, Any]) -> str:
     return _minus(
         f"A linear deviation of each of {found['users']:,} users, fitted on one half of their "
         f"{found['pairs_per_user']:.0f} pairs, gains {SIGNED.format(gain['log_loss'])} nats and "
-        f"{POINTS.text(gain['accuracy'])} points a pair on the other half over one reward for all; by chance "
-        f"{SIGNED.format(chance['mean'])} nats ({spread})."
+        f"{POINTS.text(gain['accuracy'])} points a pair on the other half over one linear reward for all; by chance "
+        f"{SIGNED.format(chance['mean'])} nats ({spread}){_of_all(found)}."
     )
+
+
+def _of_all(found: Mapping[str, Any]) -> str:
+    """What all pairs would gain, where there is a signal to go by."""
+    gain = found.get("gain_of_all")
+    if not gain or gain["log_loss"] is None or found["p_value"] > CLEAR:
+        return ""
+    points = POINTS.text(gain["accuracy"])
+    return f". From all of them it would be about {SIGNED.format(gain['log_loss'])} nats and {points} points"
 
 
 def _needed(found: Mapping[str, Any]) -> str:
