@@ -111,10 +111,11 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
         assert set(found.split) == {"seen", "unseen", "overall"} and 1 in set(found.shots.dropna()), name
         assert found.value.notna().all() and (found.ci_low < found.ci_high).all()
     folder = whole.folder / "reports" / "evaluation" / "stylebench" / "minilm" / "vrf" / "default"
-    assert (pd.read_parquet(folder / "size.parquet")["parameters"] > 0).all()
+    sizes = pd.read_parquet(folder / "size.parquet")
+    assert (sizes["kept"] > 0).all() and (sizes["trained"] > sizes["kept"]).all()  # the first step's weights are dropped
     page = (whole.folder / "reports" / "index.html").read_text()
     assert "Does it know whom it gets wrong?" in page and "Was the taste itself recovered?" in page
-    assert "Parameters for so many seen users" in page
+    assert "Trained, in all steps together" in page and "Kept in the saved model" in page
 
 
 def test_a_search_scores_default_and_what_it_draws_best_first(whole: Project) -> None:
