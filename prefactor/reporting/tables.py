@@ -224,12 +224,6 @@ def sections(results: pd.DataFrame) -> list[Section]:
     return [_section(dataset, protocol, backbone, rows) for (dataset, protocol, backbone), rows in groups]
 
 
-def pooled_with(section: Section, found: Iterable[Section]) -> Section | None:
-    """The section in which this one is pooled with its other half; None where it is no half, or pooled itself."""
-    alike = (other for other in found if (other.protocol, other.backbone) == (section.protocol, section.backbone))
-    return next((other for other in alike if section.dataset in other.halves), None)
-
-
 def styles(found: Iterable[Section]) -> dict[Contender, Style]:
     """Colour by method, the same in every section; the first variant in full, further ones open and dashed."""
     everyone = sorted({item for section in found for item in section.everyone() if not item.is_ceiling})
@@ -261,12 +255,6 @@ def calibration_table(section: Section, styled: Mapping[Contender, Style]) -> Ta
     return _metrics_table(section, styled, [metric for metric in CALIBRATION if metric in given])
 
 
-def recovery_tables(section: Section, styled: Mapping[Contender, Style]) -> tuple[tuple[str, Table], ...]:
-    """Rewards and their w against the true ones, where the truth is known: a table of each figure, with its name."""
-    tables = ((metric_name(metric), by_condition(section, styled, section.contenders(), metric)) for metric in RECOVERY)
-    return tuple((name, table) for name, table in tables if table is not None)
-
-
 def differences_from_vrf(section: Section, styled: Mapping[Contender, Style]) -> Table | None:
     """Every other method's paired difference from VRF; VRF's own variants have theirs among the ablations."""
     return by_condition(section, styled, section.contenders(), FROM_VRF, SPLITS)
@@ -293,27 +281,7 @@ def by_condition(
 
 def place_order(place: tuple[str, int | None]) -> tuple[int, int]:
     """Sorts splits and numbers of reference pairs: seen, unseen, unseen by number, overall."""
-    split, shots = place
-    return SPLITS.index(split), shots or 0
-
-
-def halves_table(pooled: Section, parts: Sequence[Section], styled: Mapping[Contender, Style], metric: str) -> Table:
-    """A metric of each half, and of both together: unseen users, then seen ones where both halves' are pooled.
-
-    Contenders stand in the order that all users put them in.
-    """
-    given = {key.split for key in pooled.estimates if key.metric == metric and key.shots is None}
-    columns = [(section, split) for split in ("unseen", "seen") if split in given for section in (*parts, pooled)]
-    names = dict(
-        zip([*(part.dataset for part in parts), pooled.dataset], ("first half", "second half", "both"), strict=True)
-    )
-    headings = tuple(f"{split.capitalize()}, {names[at.dataset]}" for at, split in columns)
-    items = [item for item in pooled.contenders() if any(at.get(item, metric, split) for at, split in columns)]
-    rows = tuple(
-        Row(item.label, styled.get(item), tuple(cell_of(at.get(item, metric, split), metric) for at, split in columns))
-        for item in items
-    )
-    return Table(headings, rows)
+    return SPLITS.index(place[0]), place[1] or 0
 
 
 def settings_table(section: Section, styled: Mapping[Contender, Style]) -> Table | None:

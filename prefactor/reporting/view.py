@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from prefactor.evaluation.recovery import RECOVERY
 from prefactor.reporting.context import DatasetFacts, ReportContext
 from prefactor.reporting.data import (
     LEAKAGE,
@@ -19,6 +20,7 @@ from prefactor.reporting.data import (
 from prefactor.reporting.doubts import DoubtView, view_of_doubts
 from prefactor.reporting.draws import DrawsView, view_of_draws
 from prefactor.reporting.facts import flat
+from prefactor.reporting.halves import halves_table, pooled_with
 from prefactor.reporting.latency import LatencyView, view_of_latency
 from prefactor.reporting.panels import (
     Panel,
@@ -39,13 +41,12 @@ from prefactor.reporting.tables import (
     Section,
     Table,
     accuracy_table,
+    by_condition,
     calibration_table,
     differences_from_vrf,
     few_shot_table,
     further_table,
-    halves_table,
-    pooled_with,
-    recovery_tables,
+    metric_name,
     settings_table,
 )
 from prefactor.reporting.terciles import TercileView, view_of_terciles
@@ -135,7 +136,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
         doubts=view_of_doubts(section, styled),
         terciles=view_of_terciles(section, styled),
         recovery=recovery_panels(section, styled),
-        recovery_tables=recovery_tables(section, styled),
+        recovery_tables=_recovery_tables(section, styled),
         signal=view_of_signal(section, context),
         accuracy=accuracy_table(section, styled),
         settings=settings_table(section, styled),
@@ -177,3 +178,9 @@ def _halves(section: Section, styled: Styles, found: Sequence[Section]) -> tuple
 
 def _is_half(other: Section, name: str, section: Section) -> bool:
     return (other.dataset, other.protocol, other.backbone) == (name, section.protocol, section.backbone)
+
+
+def _recovery_tables(section: Section, styled: Styles) -> tuple[tuple[str, Table], ...]:
+    """Rewards and their w against the true ones, where the truth is known: a table of each figure, with its name."""
+    tables = ((metric_name(metric), by_condition(section, styled, section.contenders(), metric)) for metric in RECOVERY)
+    return tuple((name, table) for name, table in tables if table is not None)
