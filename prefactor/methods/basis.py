@@ -113,7 +113,7 @@ class Basis(nn.Module):
         yield self.layers, slice(None)
 
     def live(self, personal: int) -> int:
-        """How many of the ``personal`` outputs, the first ones, are more than zero everywhere; at least 1.
+        """How many of the ``personal`` outputs, the first ones, are not zero for every state; at least 1.
 
         A start by detected directions leaves those beyond them at zero, and so does training.
         """
