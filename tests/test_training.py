@@ -119,7 +119,7 @@ def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tens
     return model.state_dict()
 
 
-@pytest.mark.parametrize("name", ["vrf", "vrf/loadings", "eb", "eb/states", "pref", "pref/common", "item_mean"])
+@pytest.mark.parametrize("name", ["vrf", "vrf/loadings", "eb", "eb_states", "pref", "pref/common", "item_mean"])
 @pytest.mark.parametrize("part", ["evaluation", "validation", "train"])
 def test_a_method_learns_from_training_pairs_alone(cohorts: dict[str, Cohort], name: str, part: str) -> None:
     """Labels of evaluation pairs change nothing at all, those of validation pairs only a scale that is set by them."""

@@ -3,7 +3,7 @@
 from prefactor.methods.base import RewardModel
 from prefactor.methods.bt import BT
 from prefactor.methods.bt_lr import BTLR
-from prefactor.methods.eb import EB
+from prefactor.methods.eb import EB, EBStates
 from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.longer_text import LongerText
 from prefactor.methods.lore import LoRe
@@ -18,6 +18,7 @@ METHODS: dict[str, type[RewardModel]] = {
     "bt": BT,
     "bt_lr": BTLR,
     "eb": EB,
+    "eb_states": EBStates,
     "item_mean": ItemMean,
     "longer_text": LongerText,
     "lore": LoRe,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from prefactor.methods.logistic import Observed, fit_kernel, fit_weights
 
@@ -55,6 +55,25 @@ class EMParameters:
                 "ridge must be positive, prior_users at least 0 and iterations at least 1, "
                 f"got {self.ridge}, {self.prior_users} and {self.iterations}"
             )
+
+
+class LearntPopulation(nn.Module):
+    """A model's N(m, S) over D weights: N(0, I / ridge) until it is learnt."""
+
+    def __init__(self, dimensions: int, parameters: EMParameters) -> None:
+        super().__init__()
+        self.parameters_of_em = parameters
+        start = Population.standard(dimensions, parameters.ridge, torch.float32)
+        self.mean = nn.Parameter(start.mean, requires_grad=parameters.mean_learnt)
+        self.covariance = nn.Parameter(start.covariance)
+
+    @torch.no_grad()
+    def learn(self, observed: Observed) -> None:
+        """From all pairs of all seen users; where they have fewer than D features, of the first weights alone."""
+        found = learn_population(observed, self.parameters_of_em)
+        live = len(found.mean)
+        self.mean[:live] = found.mean
+        self.covariance[:live, :live] = found.covariance
 
 
 def learn_population(observed: Observed, parameters: EMParameters) -> Population:

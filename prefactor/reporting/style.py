@@ -40,6 +40,7 @@ NAMES = {
     "lr": "LR",
     "bt_lr": "BT+LR",
     "eb": "EB",
+    "eb_states": "EB on states",
     "item_mean": "Item mean",
     "longer_text": "Longer text",
     "surface": "Surface",

@@ -28,7 +28,7 @@ SMALL: dict[str, dict[str, object]] = {
         "first": {"basis": {"form": "linear", "bases": 5}, "common": True, "common_network": {"form": "mlp"}},
         "population": {"iterations": 4},
     },
-    "eb/states": {"space": "states", "population": {"iterations": 4, "mean_learnt": True}},
+    "eb_states": {"population": {"iterations": 4, "mean_learnt": True}},
     "item_mean": {},
     "longer_text": {},
     "lore": {

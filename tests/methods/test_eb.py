@@ -6,22 +6,22 @@ import torch
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
 from prefactor.methods.base import Shape
-from prefactor.methods.eb import EB, EBParameters
+from prefactor.methods.eb import EB, EBStates
 from prefactor.methods.logistic import log_posterior
 from prefactor.methods.lr import LR, LRParameters
 from prefactor.parameters import build
 from tests.worlds import WIDTH, make_cohorts, make_pairs
 
-SPACES = ("states", "basis")
+FORMS = {
+    "eb": {"first": {"basis": {"form": "linear", "bases": 4, "dropout": 0.2}, "common": True}},
+    "eb_states": {},
+}
 
 
-def make_eb(space: str, users: int = 30, **population: object) -> EB:
-    values = {
-        "space": space,
-        "first": {"basis": {"form": "linear", "bases": 4, "dropout": 0.2}, "common": True},
-        "population": population,
-    }
-    model = EB(build(EBParameters, values, "test"), Shape(WIDTH, users), torch.Generator().manual_seed(0))
+def make_eb(name: str, users: int = 30, **population: object) -> EB | EBStates:
+    kind: type[EB | EBStates] = {"eb": EB, "eb_states": EBStates}[name]
+    settings = build(kind.Parameters, {**FORMS[name], "population": population}, "test")
+    model = kind(settings, Shape(WIDTH, users), torch.Generator().manual_seed(0))
     responses = make_pairs(1, 1).responses
     model.standardise(responses)
     if (first := model.first_step(torch.Generator().manual_seed(1))) is not None:
@@ -30,50 +30,50 @@ def make_eb(space: str, users: int = 30, **population: object) -> EB:
     return model.eval()
 
 
-def fitted(space: str, **population: object) -> EB:
-    model = make_eb(space, **population)
+def fitted(name: str, **population: object) -> EB | EBStates:
+    model = make_eb(name, **population)
     with torch.no_grad():
         model.fit(make_pairs(30, 12, seen=True), torch.Generator())
     return model
 
 
-@pytest.mark.parametrize("space", SPACES)
-def test_a_users_weight_is_at_the_mode_of_their_posterior(space: str) -> None:
-    model, pairs = fitted(space), make_pairs(4, 7, seed=5)
+@pytest.mark.parametrize("name", FORMS)
+def test_a_users_weight_is_at_the_mode_of_their_posterior(name: str) -> None:
+    model, pairs = fitted(name), make_pairs(4, 7, seed=5)
     at = model.adapt(pairs)["mean"].requires_grad_()
-    prior = model.mean.detach().expand(4, -1), torch.linalg.inv(model.covariance.detach())
+    prior = model.population.mean.detach().expand(4, -1), torch.linalg.inv(model.population.covariance.detach())
     with torch.no_grad():
         observed = model.observed(pairs)
     log_posterior(observed, at, *prior).sum().backward()
     assert at.grad.abs().max() < 1e-3
 
 
-@pytest.mark.parametrize("space", SPACES)
-def test_without_spread_everyone_has_the_mean_reward(space: str) -> None:
-    model, pairs = fitted(space), make_pairs(4, 7, seed=5)
+@pytest.mark.parametrize("name", FORMS)
+def test_without_spread_everyone_has_the_mean_reward(name: str) -> None:
+    model, pairs = fitted(name), make_pairs(4, 7, seed=5)
     with torch.no_grad():
-        model.covariance.copy_(1e-9 * torch.eye(len(model.mean)))
+        model.population.covariance.copy_(1e-9 * torch.eye(len(model.population.mean)))
     margin = model.compare(model.adapt(pairs), pairs)
-    reward = model.common(pairs.responses) + model.features(pairs.responses) @ model.mean
+    reward = model.common(pairs.responses) + model.features(pairs.responses) @ model.population.mean
     torch.testing.assert_close(margin.mean, reward[pairs.chosen] - reward[pairs.rejected], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(margin.variance, torch.zeros_like(margin.variance), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("space", SPACES)
-def test_without_pairs_the_population_answers(space: str) -> None:
-    model, pairs = fitted(space), make_pairs(3, 4, seed=5)
+@pytest.mark.parametrize("name", FORMS)
+def test_without_pairs_the_population_answers(name: str) -> None:
+    model, pairs = fitted(name), make_pairs(3, 4, seed=5)
     nobody = pairs.select(torch.zeros(len(pairs), dtype=torch.bool))
     margin = model.compare(model.adapt(nobody), pairs)
     features = model.features(pairs.responses)
     difference = features[pairs.chosen] - features[pairs.rejected]
-    expected = torch.einsum("nd,de,ne->n", difference, model.covariance, difference)
+    expected = torch.einsum("nd,de,ne->n", difference, model.population.covariance, difference)
     torch.testing.assert_close(margin.variance, expected, atol=1e-5, rtol=1e-3)
 
 
 def test_other_users_teach_what_a_few_pairs_cannot() -> None:
     """Four tastes in twelve dimensions: after two pairs, a learnt covariance beats a round one."""
     cohorts = make_cohorts(120)
-    eb, lr = make_eb("states", 120, prior_users=5.0), LR(LRParameters(1.0), Shape(WIDTH, 120), torch.Generator())
+    eb, lr = make_eb("eb_states", 120, prior_users=5.0), LR(LRParameters(1.0), Shape(WIDTH, 120), torch.Generator())
     for model in (eb, lr.eval()):
         model.standardise(cohorts["seen"].pairs.responses)
         with torch.no_grad():
@@ -83,19 +83,22 @@ def test_other_users_teach_what_a_few_pairs_cannot() -> None:
 
 
 def test_the_first_steps_own_user_weights_do_not_matter() -> None:
-    model, other = make_eb("basis"), make_eb("basis")
+    model, other = make_eb("eb"), make_eb("eb")
     with torch.no_grad():
         other.first.user_weight.fill_(9.0)
     pairs = make_pairs(30, 12, seen=True)
     for one in (model, other):
         with torch.no_grad():
             one.fit(pairs, torch.Generator())
-    assert torch.equal(model.covariance, other.covariance)
-    assert {name for name, value in model.named_parameters() if value.requires_grad} == {"mean", "covariance"}
+    assert torch.equal(model.population.covariance, other.population.covariance)
+    assert {name for name, value in model.named_parameters() if value.requires_grad} == {
+        "population.mean",
+        "population.covariance",
+    }
 
 
 def test_without_a_first_step_it_says_what_is_missing() -> None:
-    model = EB(EBParameters(space="basis"), Shape(WIDTH, 6), torch.Generator())
+    model = EB(EB.Parameters(), Shape(WIDTH, 6), torch.Generator())
     with pytest.raises(InputError, match="needs a trained basis: give it a basis_training"):
         model.fit(make_pairs(6, 5, seen=True), torch.Generator())
-    assert make_eb("states").first_step(torch.Generator()) is None
+    assert make_eb("eb_states").first_step(torch.Generator()) is None

@@ -11,7 +11,7 @@ from tests.worlds import WIDTH, make_pairs
 
 def make_linear(kind: type[EB] = EB) -> EB:
     """Three features and a common reward, from an untrained first step."""
-    settings = EBParameters("basis", first=PReFParameters(BasisParameters("mlp", 3), common=True))
+    settings = EBParameters(first=PReFParameters(BasisParameters("mlp", 3), common=True))
     return kind(settings, Shape(WIDTH, 2), torch.Generator().manual_seed(0)).eval()
 
 
