@@ -2,8 +2,8 @@
 
 A space is a nest of lists: each list holds the values that one parameter may take, by its key as in params.yaml. Every
 configuration takes one value of each at random, on top of the method's ``default``; the first one is ``default`` as it
-stands. All methods get as many, and as many of their best go on, with ``default``, to a second round on other worlds:
-what was lucky in the first is found out there.
+stands. All methods get as many, and as many of their best go on, with ``default``, to a second round on other worlds.
+The best by the mean of all worlds is chosen, so that luck in the first round counts for less.
 """
 
 import random

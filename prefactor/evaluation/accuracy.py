@@ -1,7 +1,7 @@
 """Per-user accuracy, log loss and Brier score of a method on the pairs it has not seen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from prefactor.preferences import PairBatch
 from prefactor.segments import segment_mean
 
 USERS_PER_CHUNK = 2_048  # bounds the memory of posteriors over many dimensions
+ROWS_PER_CHUNK = 65_536  # bounds the users x pairs comparisons in memory
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,22 @@ def compare_between(
     rows = (pairs.segment >= first) & (pairs.segment < last)
     found = model.compare(users, pairs.users_between(first, last).compact())
     into.mean[rows], into.variance[rows] = found.mean, found.variance
+
+
+@torch.no_grad()
+def asked_of_everyone(model: RewardModel, users: UserState, pairs: PairBatch) -> Iterator[Margin]:
+    """Margins (u, P) of the same P pairs, whoever's they are, by every one of the users; some users at a time."""
+    size = len(pairs)
+    for rows in torch.arange(len(users)).split(max(1, ROWS_PER_CHUNK // size)):
+        asked = replace(
+            pairs,
+            chosen=pairs.chosen.repeat(len(rows)),
+            rejected=pairs.rejected.repeat(len(rows)),
+            segment=torch.arange(len(rows)).repeat_interleave(size),
+            users=torch.full((len(rows),), -1),
+        )
+        found = model.compare(users.rows(rows), asked)
+        yield Margin(found.mean.view(len(rows), size), found.variance.view(len(rows), size))
 
 
 def predict(model: RewardModel, cohort: Cohort, part: str, shots: int | None = None) -> UserFigures:

@@ -64,9 +64,7 @@ def _row(split: str, shots: object, groups: list[pd.DataFrame]) -> dict[str, obj
         "split": split,
         "shots": shots,
         "seed": ALL_SEEDS,
-        "value": interval.value,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
+        **interval.columns(),
         "n_users": sum(len(group) for group in known),
         "n_pairs": int(sum(group["pairs"].sum() for group in known)),
     }

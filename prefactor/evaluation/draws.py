@@ -109,9 +109,8 @@ def _rows(found: Drawn) -> list[dict[str, object]]:
         "n_users": int((found.pairs > 0).sum()),
         "n_pairs": int(found.pairs.sum()),
     }
-    mean = {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
     values = {"std": spread.std(ddof=1), "min": spread.min(), "max": spread.max()}
     return [
-        {**shared, "metric": OVER_DRAWS, **mean, **interval_columns([found.outcomes])},
+        {**shared, "metric": OVER_DRAWS, **interval.columns(), **interval_columns([found.outcomes])},
         *({**shared, "metric": f"{OVER_DRAWS}_{name}", "value": float(value)} for name, value in values.items()),
     ]

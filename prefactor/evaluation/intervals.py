@@ -19,6 +19,10 @@ class Interval:
     low: float
     high: float
 
+    def columns(self) -> dict[str, float]:
+        """As a row of results has it."""
+        return {"value": self.value, "ci_low": self.low, "ci_high": self.high}
+
 
 def over_users(values: np.ndarray, seed: int = 0) -> Interval:
     """Mean of (U,) per-user figures with a 95 % interval; users with NaN have no figure and are left out."""

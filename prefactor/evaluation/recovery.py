@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort, StateView
+from prefactor.evaluation.accuracy import asked_of_everyone
 from prefactor.evaluation.ceiling import Truth
 from prefactor.methods.base import RewardModel, UserState
 from prefactor.preferences import PairBatch, Responses, content_id
@@ -25,7 +26,6 @@ WEIGHT_COSINE, WEIGHT_DISTANCE = "weight_cosine", "weight_distance"
 RECOVERY = (UTILITY_CORRELATION, WEIGHT_COSINE, WEIGHT_DISTANCE)
 PROMPTS = 32  # times their candidates are comparisons of every user; of 8, chance in w took .04 from a cosine of .88
 LEAST = 1e-6  # logits, of a w's size: below it a reward is the same for all candidates but for rounding
-ROWS_PER_CHUNK = 65_536  # bounds the users x candidates comparisons in memory
 
 
 @dataclass(frozen=True)
@@ -94,22 +94,14 @@ def recovered(model: RewardModel, users: UserState, pool: CandidatePool, truth: 
     }
 
 
-@torch.no_grad()
 def rewards(model: RewardModel, users: UserState, pool: CandidatePool) -> Tensor:
-    """(U, Q, R) rewards of the candidates, in logits, above that of the prompt's first; some users at a time."""
+    """(U, Q, R) rewards of the candidates, in logits, above that of the prompt's first."""
     prompts, candidates = pool.scores.shape[:2]
-    size = prompts * candidates
-    each, found = torch.arange(size), []
-    for rows in torch.arange(len(users)).split(max(1, ROWS_PER_CHUNK // size)):
-        asked = PairBatch(
-            responses=pool.responses,
-            chosen=each.repeat(len(rows)),
-            rejected=(each // candidates * candidates).repeat(len(rows)),
-            segment=torch.arange(len(rows)).repeat_interleave(size),
-            users=torch.full((len(rows),), -1),
-        )
-        found.append(model.compare(users.rows(rows), asked).mean.view(len(rows), prompts, candidates))
-    return torch.cat(found)
+    each = torch.arange(prompts * candidates)
+    nobody = torch.full((1,), -1)
+    pairs = PairBatch(pool.responses, each, each // candidates * candidates, torch.zeros_like(each), nobody)
+    found = torch.cat([margin.mean for margin in asked_of_everyone(model, users, pairs)])  # (U,Q*R)
+    return found.view(len(users), prompts, candidates)
 
 
 def utility_correlations(reward: Tensor, utility: Tensor) -> Tensor:

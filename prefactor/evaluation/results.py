@@ -226,9 +226,7 @@ def _row(
         "shots": shots,
         "metric": metric,
         "seed": seed,
-        "value": interval.value,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
+        **interval.columns(),
         "n_users": sum(int((~np.isnan(values)).sum()) for values in counted),
         "n_pairs": sum(int(figures.pairs.sum()) for figures in first),
     }

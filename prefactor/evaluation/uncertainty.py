@@ -33,13 +33,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.cohorts import Cohort
+from prefactor.evaluation.accuracy import asked_of_everyone
 from prefactor.methods.base import RewardModel, UserState
 from prefactor.preferences import PairBatch
 from prefactor.seeds import generator
 from prefactor.segments import places, segment_mean, segment_sum
 
 POOL = 64  # pairs: the mean of min(p, 1 - p) over them is known to about 0.02, and all users share the error
-ROWS_PER_CHUNK = 65_536  # bounds the users x pool comparisons in memory
 LEAST = 1e-6  # before a logarithm
 BT = "bt"  # its confidence is what others have to beat
 COMBINED, BY_CONFIDENCE = "combined", "low_confidence"
@@ -148,19 +148,10 @@ def user_doubts(model: RewardModel, users: UserState, known: PairBatch, pool: Pa
 
 
 def pool_doubts(model: RewardModel, users: UserState, pool: PairBatch) -> Doubts:
-    """(U,) means over the pool of min(p, 1 - p), for both forms of the probability; some users at a time."""
-    size = len(pool)
+    """(U,) means over the pool of min(p, 1 - p), for both forms of the probability."""
     found = []
-    for rows in torch.arange(len(users)).split(max(1, ROWS_PER_CHUNK // size)):
-        asked = replace(
-            pool,
-            chosen=pool.chosen.repeat(len(rows)),
-            rejected=pool.rejected.repeat(len(rows)),
-            segment=torch.arange(len(rows)).repeat_interleave(size),
-            users=torch.full((len(rows),), -1),
-        )
-        margin = model.compare(users.rows(rows), asked)
-        logits = torch.stack([margin.attenuated(), margin.mean]).view(2, len(rows), size)
+    for margin in asked_of_everyone(model, users, pool):
+        logits = torch.stack([margin.attenuated(), margin.mean])  # (2,u,P)
         found.append(torch.sigmoid(-logits.double().abs()).mean(-1))  # (2,u,P) -> (2,u)
     attenuated, plain = torch.cat(found, 1)
     return {"expected_error": attenuated, "plain_doubt": plain}

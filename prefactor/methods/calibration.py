@@ -63,7 +63,7 @@ class Calibration(nn.Module):
 
         Returns it in nats, the small pull included; infinite where no scale was found.
         """
-        constants = torch.zeros(self.constants.shape, dtype=torch.float64, requires_grad=True)
+        constants = torch.zeros_like(self.constants, dtype=torch.float64, requires_grad=True)
         mean, variance, between = margin.mean.double(), margin.variance.double(), _between(count, count.max())
         optimiser = torch.optim.LBFGS([constants], max_iter=STEPS, line_search_fn="strong_wolfe")
 

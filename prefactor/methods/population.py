@@ -29,9 +29,9 @@ class Population:
     covariance: Tensor
 
     @classmethod
-    def standard(cls, dimensions: int, ridge: float, dtype: torch.dtype) -> Self:
-        """N(0, I / ridge), where expectation maximisation starts."""
-        return cls(torch.zeros(dimensions, dtype=dtype), torch.eye(dimensions, dtype=dtype) / ridge)
+    def standard(cls, dimensions: int, ridge: float, like: Tensor) -> Self:
+        """N(0, I / ridge), where expectation maximisation starts; of the type of ``like``, and where that is."""
+        return cls(like.new_zeros(dimensions), like.new_ones(dimensions).diag() / ridge)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class LearntPopulation(nn.Module):
     def __init__(self, dimensions: int, parameters: EMParameters) -> None:
         super().__init__()
         self.parameters_of_em = parameters
-        start = Population.standard(dimensions, parameters.ridge, torch.float32)
+        start = Population.standard(dimensions, parameters.ridge, torch.empty(0))
         self.mean = nn.Parameter(start.mean, requires_grad=parameters.mean_learnt)
         self.covariance = nn.Parameter(start.covariance)
 
@@ -78,8 +78,7 @@ class LearntPopulation(nn.Module):
 
 def learn_population(observed: Observed, parameters: EMParameters) -> Population:
     """Expectation maximisation from N(0, I / ridge)."""
-    dimensions, dtype = observed.difference.shape[1], observed.difference.dtype
-    population = Population.standard(dimensions, parameters.ridge, dtype)
+    population = Population.standard(observed.difference.shape[1], parameters.ridge, observed.difference)
     for _ in range(parameters.iterations):
         population = em_step(observed, population, parameters)
     return population
@@ -92,7 +91,7 @@ def em_step(observed: Observed, population: Population, parameters: EMParameters
         spread = spread - torch.outer(shift, shift)
     else:
         shift = torch.zeros_like(shift)
-    target = torch.eye(len(shift), dtype=shift.dtype) / parameters.ridge
+    target = Population.standard(len(shift), parameters.ridge, shift).covariance
     weight = observed.users / (observed.users + parameters.prior_users)
     covariance = weight * spread + (1 - weight) * target
     return Population(population.mean + shift, (covariance + covariance.T) / 2)

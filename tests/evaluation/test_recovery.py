@@ -85,7 +85,7 @@ def test_a_reward_that_is_the_utility_is_recovered_and_its_opposite_is_not(utili
 def test_it_is_the_mean_over_prompts_of_rank_correlations(
     utility: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prefactor.evaluation.recovery.ROWS_PER_CHUNK", 2 * QUESTIONS * CANDIDATES)
+    monkeypatch.setattr("prefactor.evaluation.accuracy.ROWS_PER_CHUNK", 2 * QUESTIONS * CANDIDATES)
     other = (utility + drawn(*utility.shape, seed=1)).round(decimals=0)  # ties
     found = correlation(Taste(other), utility)
     for user in range(USERS):

@@ -31,7 +31,7 @@ def test_the_pool_is_the_same_whatever_was_chosen() -> None:
 
 
 def test_expected_error_equals_a_loop_over_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefactor.evaluation.uncertainty.ROWS_PER_CHUNK", 3 * POOL)  # users come in several chunks
+    monkeypatch.setattr("prefactor.evaluation.accuracy.ROWS_PER_CHUNK", 3 * POOL)  # users come in several chunks
     model, pool = make_model("vrf").eval(), make_pool(make_cohort("seen", 12, seed=0, known=20))
     known = make_pairs(7, 4)
     with torch.no_grad():

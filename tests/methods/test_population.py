@@ -49,7 +49,7 @@ def test_a_planted_population_is_found_again() -> None:
 def test_every_step_raises_the_marginal_likelihood() -> None:
     """As far as Laplace's approximation is exact, which with 30 pairs a user it nearly is."""
     observed, parameters = world(200, 30), EMParameters(prior_users=0.0)
-    population = Population.standard(WIDTH, 1.0, torch.float64)
+    population = Population.standard(WIDTH, 1.0, torch.empty(0, dtype=torch.float64))
     rising = [evidence(observed, population)]
     for _ in range(8):
         population = em_step(observed, population, parameters)
