@@ -1,6 +1,7 @@
 """Stage portrait: what the default VRF has learnt of its users, on one dataset's states by one backbone."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from prefactor.backbones import States
 from prefactor.cohorts import load_cohorts
 from prefactor.evaluation.judge import Judge, JudgeParameters
 from prefactor.evaluation.labels import TextRows, judged_labels, read_scores, scorer_labels, word_labels
-from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, directions, people, space
+from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, directions, people, powers, space
 from prefactor.layout import Cell, seed_folder
 from prefactor.methods.base import UserState
+from prefactor.methods.loadings import Power
 from prefactor.methods.storage import load_model
 from prefactor.methods.vrf import VRF
 from prefactor.parameters import build, load_parameters, section
@@ -57,13 +59,25 @@ def portrait_judge() -> Judge | None:
 
 def _draw(cell: Cell, parameters: RunParameters, judge: Judge | None, folder: Path) -> None:
     seed = parameters.seeds[0]
-    model = load_model(seed_folder(cell.model, seed))
-    assert isinstance(model, VRF)
+    model = _model(cell, seed)
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
     about: dict[str, Any] = {"seed": seed, "run": training["run"], "directions": directions(model)}
     if about["directions"]:
         about |= _drawn(cell, model, cell_states(cell, training["backbone"]), judge, folder)
+        about["powers"] = _powers(cell, parameters.seeds)
     write_json(folder / "portraits.json", about)
+
+
+def _model(cell: Cell, seed: int) -> VRF:
+    model = load_model(seed_folder(cell.model, seed))
+    assert isinstance(model, VRF)
+    return model
+
+
+def _powers(cell: Cell, seeds: Sequence[int]) -> dict[int, Power]:
+    """Of every seed's model, for seeds choose differently; of those that found a direction of taste to weigh."""
+    models = {seed: _model(cell, seed) for seed in seeds}
+    return {seed: power for seed, model in models.items() if directions(model) and (power := powers(model))}
 
 
 def _drawn(cell: Cell, model: VRF, states: States, judge: Judge | None, folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from prefactor.cohorts import Cohort
 from prefactor.methods.base import UserState
+from prefactor.methods.loadings import Power
 from prefactor.methods.vrf import VRF
 from prefactor.preferences import PairBatch, Responses
 
@@ -69,7 +70,17 @@ def basis_rewards(model: VRF, responses: Responses) -> Tensor:
 
 def directions(model: VRF) -> int:
     """How many of phi's outputs that user weights act on depend on the response at all: 0 where no taste was found."""
-    return int((model.phi.last.weight[: model.features] != 0).any(-1).sum())
+    any_taste = bool(model.phi.last.weight[: model.features].any())  # ``live`` is at least 1
+    return model.phi.live(model.features) if any_taste else 0
+
+
+def powers(model: VRF) -> Power | None:
+    """Those of the encoder and of Bayes' rule in users' shares; None where held-out users did not choose them."""
+    loadings = model.loadings
+    if loadings is None or not (model.matched and loadings.settings.weighed):
+        return None
+    encoder, evidence = loadings.power.tolist()
+    return encoder, evidence
 
 
 def margins(model: VRF, pairs: PairBatch) -> Tensor:

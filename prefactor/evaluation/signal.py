@@ -34,6 +34,7 @@ from prefactor.seeds import mixed_seed
 
 PAIRS_PER_COMPONENT = 64  # at least: among few pairs, directions in which texts differ little are noise
 RELIABILITIES = (0.5, 0.8)
+COMMON = "one linear reward for all (a linear BT)"  # in words: it is not the trained BT that gains are over
 POWER, LEVEL = 0.842, 1.645  # normal quantiles: 80 % power of a one-sided test at 5 %
 
 
@@ -212,7 +213,7 @@ def headline(findings: Mapping[str, Any]) -> str:
     gain, null = findings["gain"], findings["null"]["log_loss"]
     return (
         f"personal signal on {findings['dataset']}/{findings['backbone']}: p = {findings['p_value']:.3g}; gain over "
-        f"the common reward {gain['log_loss']:+.4f} nats and {100 * gain['accuracy']:+.1f} points a pair, by chance "
+        f"{COMMON} {gain['log_loss']:+.4f} nats and {100 * gain['accuracy']:+.1f} points a pair, by chance "
         f"{null['mean']:+.4f} [{null['low']:+.4f}, {null['high']:+.4f}]; reliability of a user's weights "
         f"{findings['reliability']['whole']:.2f} from {findings['pairs_per_user']:.0f} pairs"
     )

@@ -85,7 +85,7 @@ def read_timings(folder: Path) -> Timings | None:
 
 def view_of_latency(section: Section, styled: Mapping[Contender, Style], found: Timings | None) -> LatencyView | None:
     """None where nothing was timed."""
-    taken = _taken(section, found.rows) if found else {}
+    taken = timings_of(section, found.rows) if found else {}
     if found is None or not taken:
         return None
     return LatencyView(
@@ -98,8 +98,8 @@ def view_of_latency(section: Section, styled: Mapping[Contender, Style], found: 
     )
 
 
-def _taken(section: Section, rows: pd.DataFrame) -> dict[Contender, Taken]:
-    """Of the section's contenders, in its order."""
+def timings_of(section: Section, rows: pd.DataFrame) -> dict[Contender, Taken]:
+    """What the section's contenders took, in its order."""
     values = rows.set_index(["method", "variant", "metric"])["value"].to_dict()
 
     def latency(item: Contender, metric: str) -> Latency | None:

@@ -66,10 +66,11 @@ class PortraitView:
     """All that the page shows of one portrait.
 
     ``by``: what labels are made of, scorer or word; empty without any. ``judge``: the model that wrote the short ones;
-    empty where none did.
+    empty where none did. ``powers``: what counts in users' shares; empty where nothing was to choose.
     """
 
     seed: str
+    powers: str
     by: str
     judge: str
     coverage: Markup
@@ -105,6 +106,7 @@ def view_of_portrait(found: Portrait, anchor: str) -> PortraitView | NoTaste:
     explained = tuple(PERCENT.text(share) for share in found.about["explained"])
     return PortraitView(
         seed=str(found.about["seed"]),
+        powers=_powers(found.about.get("powers", {})),
         by=str(measured["kind"].iloc[0]) if len(measured) else "",
         judge=str(found.about.get("judge", "")),
         coverage=_coverage(groups, bases, anchor),
@@ -118,6 +120,29 @@ def view_of_portrait(found: Portrait, anchor: str) -> PortraitView | NoTaste:
             for letter, person in zip(LETTERS, found.about["people"], strict=False)
         ),
     )
+
+
+def _powers(chosen: Mapping[str, Sequence[float]]) -> str:
+    """Which powers each seed's model was given, and what they mean; by seed from ``evaluation.portrait.powers``."""
+    seeds: dict[str, list[str]] = {}
+    for seed, power in chosen.items():
+        seeds.setdefault(_power(*power), []).append(seed)
+    if not seeds:
+        return ""
+    by_power = "; ".join(
+        f"{words} (seed{'s' if len(own) > 1 else ''} {', '.join(own)})" for words, own in seeds.items()
+    )
+    return (
+        "A user's shares come from the encoder, which reads the pairs and tells how near each basis is, and from "
+        "Bayes' rule, by how well each basis explains the pairs. Held-out users choose after training to what power "
+        f"each of the two counts, 0 being not at all: {by_power}."
+    )
+
+
+def _power(encoder: float, evidence: float) -> str:
+    if not evidence:
+        return "the encoder alone"
+    return f"encoder {encoder:g} and Bayes' rule {evidence:g}" if encoder else "Bayes' rule alone"
 
 
 def _groups(coverage: pd.DataFrame) -> dict[str, pd.DataFrame]:

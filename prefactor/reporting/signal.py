@@ -7,11 +7,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from prefactor.evaluation.signal import COMMON
 from prefactor.reporting import curves
 from prefactor.reporting.context import ReportContext
-from prefactor.reporting.estimates import POINTS
-from prefactor.reporting.tables import DIFFERENCE, Section
-from prefactor.reporting.verdict import IMPERSONAL
+from prefactor.reporting.estimates import POINTS, Estimate
+from prefactor.reporting.tables import DIFFERENCE, Contender, Section
+from prefactor.reporting.training import validated
+from prefactor.reporting.verdict import IMPERSONAL, paired_words
 
 CLEAR = 0.05
 FAR_BELOW = 0.5  # of what a trained method gains
@@ -31,8 +33,8 @@ def view_of_signal(section: Section, context: ReportContext) -> SignalView | Non
     found = context.signals.get((section.dataset, section.backbone))
     if found is None or not found.null:
         return None
-    said, unit = sentences(found.findings), "gain over one linear reward for all, nats per pair"
-    said += bound(found.findings, section)
+    said, unit = sentences(found.findings), f"gain over {COMMON}, nats per pair"
+    said += bound(found.findings, section, validated(section, context.trainings))
     observed = float(found.findings["gain"]["log_loss"])
     name = f"{section.anchor}-signal"
     return SignalView(curves.null_distribution(found.null, observed, unit, name, said[0]), said)
@@ -43,19 +45,32 @@ def sentences(found: Mapping[str, Any]) -> tuple[str, ...]:
     return _answer(found), _worth(found), _needed(found)
 
 
-def bound(found: Mapping[str, Any], section: Section) -> tuple[str, ...]:
-    """That there is more, where a personal method gains far more over BT on unseen users from no more pairs."""
-    half = found["pairs_per_user"] / 2
-    personal = [item for item in section.contenders() if item.method not in IMPERSONAL]
-    points = [(item, *point) for item in personal for point in section.shots(item, DIFFERENCE)]
-    known = [(value.value, shots, item) for item, shots, value in points if shots <= half and value.low > 0]
-    if not known or found["gain"]["accuracy"] >= FAR_BELOW * max(known)[0]:
+def bound(found: Mapping[str, Any], section: Section, validated: Mapping[Contender, float]) -> tuple[str, ...]:
+    """That there is more, where the personal method that validated best gains far more over the trained BT.
+
+    On unseen users, from the most pairs that are no more than the panel's, by the wider interval. Without validation it
+    is the method that gains most.
+    """
+    gains = _gains(section, found["pairs_per_user"] / 2)
+    judged = [item for item in gains if item in validated]
+    item = max(judged or gains, key=lambda item: (validated.get(item, gains[item][1].value), item), default=None)
+    if item is None:
         return ()
-    gain, shots, item = max(known)
+    shots, gain = gains[item]
+    if not gain.widest.low > 0 or found["gain"]["accuracy"] >= FAR_BELOW * gain.value:
+        return ()
+    why = "which validated best" if judged else f"which of {len(gains)} methods gains most" if len(gains) > 1 else ""
     return (
-        f"{item.name} gains {POINTS.text(gain)} points over BT from {shots} pair{'' if shots == 1 else 's'} of unseen "
-        "users: the gain here is that of a cheap model, and a lower bound.",
+        f"{item.name}{f', {why},' if why else ''} gains {paired_words(gain)}, over the trained BT from {shots} "
+        f"pair{'' if shots == 1 else 's'} of unseen users: the gain here is that of a cheap model, and a lower bound.",
     )
+
+
+def _gains(section: Section, most: float) -> dict[Contender, tuple[int, Estimate]]:
+    """Of each personal method the largest number of pairs up to ``most``, and what it gains over BT from them."""
+    personal = [item for item in section.contenders() if item.method not in IMPERSONAL]
+    points = {item: [at for at in section.shots(item, DIFFERENCE) if at[0] <= most] for item in personal}
+    return {item: own[-1] for item, own in points.items() if own}
 
 
 def _answer(found: Mapping[str, Any]) -> str:
@@ -74,7 +89,7 @@ def _worth(found: Mapping[str, Any]) -> str:
     return _minus(
         f"A linear deviation of each of {found['users']:,} users, fitted on one half of their "
         f"{found['pairs_per_user']:.0f} pairs, gains {SIGNED.format(gain['log_loss'])} nats and "
-        f"{POINTS.text(gain['accuracy'])} points a pair on the other half over one linear reward for all; by chance "
+        f"{POINTS.text(gain['accuracy'])} points a pair on the other half over {COMMON}; by chance "
         f"{SIGNED.format(chance['mean'])} nats ({spread}){_of_all(found)}."
     )
 

@@ -5,7 +5,7 @@ same people both together are the better evidence: their sentences stand in each
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -35,10 +35,25 @@ class Comparison:
     evidence: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where VRF's paired interval lies above another method, reaches zero, or lies below."""
+
+    above: tuple[Place, ...]
+    level: tuple[Place, ...]
+    below: tuple[Place, ...]
+
+
 def baseline(section: Section) -> Contender | None:
     """BT, the reward that is the same for everybody: the variant that differences were taken from, else the best."""
-    found = [item for item in section.contenders() if item.method == BASELINE]
-    return next((item for item in found if item.variant == section.against), found[0] if found else None)
+    return rival(section, BASELINE)
+
+
+def rival(section: Section, method: str) -> Contender | None:
+    """Of a method the variant that VRF is held against: BT's is everyone's, another's is VRF's own; else the best."""
+    wanted = section.against if method == BASELINE else section.against_vrf
+    found = [item for item in section.contenders() if item.method == method]
+    return next((item for item in found if item.variant == wanted), found[0] if found else None)
 
 
 def comparisons(section: Section, split: str) -> list[Comparison]:
@@ -78,22 +93,30 @@ def above_vrf(section: Section) -> tuple[str, ...]:
     return (*([none] if clear else []), *some, *_above_by_users_alone(section, vrf))
 
 
-def vrf_and_bt(section: Section) -> str:
-    """One sentence: for which users and numbers of reference pairs VRF's paired interval lies above BT, reaches zero or
-    lies below. BT's differences are from VRF: below zero, VRF is above. Empty without intervals of them.
+def standing(section: Section, method: str) -> Standing | None:
+    """VRF against one method, for all splits and numbers of reference pairs, by the wider interval.
+
+    The method's differences are from VRF: below zero, VRF is above. None without intervals of them.
     """
-    bt = baseline(section)
-    paired = {place: section.get(bt, FROM_VRF, *place) for place in _places(section)} if bt else {}
+    other = rival(section, method)
+    paired = {place: section.get(other, FROM_VRF, *place) for place in _places(section)} if other else {}
     ends = {place: estimate.widest for place, estimate in paired.items() if estimate and estimate.widest.has_interval}
     if not ends:
+        return None
+    by = {outcome: tuple(at for at, own in ends.items() if _outcome(own, 0.0, 0.0) is outcome) for outcome in Outcome}
+    return Standing(above=by[Outcome.BELOW], level=by[Outcome.OPEN], below=by[Outcome.ABOVE])
+
+
+def vrf_and(section: Section, method: str) -> str:
+    """One sentence: how VRF stands to one method. Empty without intervals of their paired differences."""
+    found, other = standing(section, method), rival(section, method)
+    if found is None or other is None:
         return ""
-    by_bt = {outcome: [at for at, own in ends.items() if _outcome(own, 0.0, 0.0) is outcome] for outcome in Outcome}
-    higher, level, lower = (by_bt[outcome] for outcome in (Outcome.BELOW, Outcome.OPEN, Outcome.ABOVE))
     vrf = Contender("vrf", section.against_vrf).name
-    reached = f"it reaches zero {_on(section, level)}; " if level else ""
+    reached = f"it reaches zero {_on(section, found.level)}; " if found.level else ""
     return (
-        f"{vrf}'s paired interval lies above BT {_on(section, higher, 'nowhere')}; {reached}"
-        f"by these intervals {vrf} is below BT {_on(section, lower, 'nowhere')}."
+        f"{vrf}'s paired interval lies above {other.name} {_on(section, found.above, 'nowhere')}; {reached}"
+        f"by these intervals {vrf} is below {other.name} {_on(section, found.below, 'nowhere')}."
     )
 
 
@@ -137,11 +160,11 @@ def _from_vrf(section: Section, place: Place) -> dict[Contender, Estimate]:
     return {item: estimate for item, estimate in paired.items() if estimate}
 
 
-def _on(section: Section, places: list[Place], nowhere: str = "") -> str:
+def _on(section: Section, places: Sequence[Place], nowhere: str = "") -> str:
     return f"on {_joined(section, places)}" if places else nowhere
 
 
-def _joined(section: Section, places: list[Place]) -> str:
+def _joined(section: Section, places: Sequence[Place]) -> str:
     """``seen users and on unseen users at |C| = 1, 9 and all``; without sizes, all is what is meant anyway."""
     sizes = [str(shots) for _, shots in places if shots is not None]
     words = []

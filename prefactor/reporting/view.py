@@ -19,6 +19,7 @@ from prefactor.reporting.data import (
 )
 from prefactor.reporting.doubts import DoubtView, view_of_doubts
 from prefactor.reporting.draws import DrawsView, view_of_draws
+from prefactor.reporting.encoder import vrf_and_eb
 from prefactor.reporting.facts import flat
 from prefactor.reporting.halves import halves_table, pooled_with
 from prefactor.reporting.latency import LatencyView, view_of_latency
@@ -51,7 +52,7 @@ from prefactor.reporting.tables import (
 )
 from prefactor.reporting.terciles import TercileView, view_of_terciles
 from prefactor.reporting.training import TrainingView, size_table, training_views, trainings_of, validated
-from prefactor.reporting.verdict import above_vrf, headline, verdict, vrf_and_bt
+from prefactor.reporting.verdict import BASELINE, above_vrf, headline, verdict, vrf_and
 
 SPLITS = ("unseen", "seen", "overall")  # in the order that sentences are read in
 
@@ -75,6 +76,7 @@ class View:
     differences: tuple[Panel, ...]
     above_vrf: tuple[str, ...]
     vrf_and_bt: tuple[str, ...]
+    vrf_and_eb: tuple[str, ...]
     from_vrf: Table | None
     losses: tuple[Panel, ...]
     calibration: tuple[Panel, ...]
@@ -126,7 +128,8 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
         panels=accuracy_panels(section, styled),
         differences=difference_panels(section, styled),
         above_vrf=tuple(sentence for at in about for sentence in above_vrf(at)),
-        vrf_and_bt=tuple(sentence for at in about if (sentence := vrf_and_bt(at))),
+        vrf_and_bt=tuple(sentence for at in about if (sentence := vrf_and(at, BASELINE))),
+        vrf_and_eb=vrf_and_eb(about, facts.timings.get(section.backbone)),
         from_vrf=differences_from_vrf(section, styled),
         losses=loss_panels(section, styled),
         calibration=reliability_panels(section, styled, context.trainings),

@@ -17,6 +17,7 @@ from prefactor.evaluation.portrait import (
     entropy,
     margins,
     people,
+    powers,
     space,
     units,
 )
@@ -156,6 +157,17 @@ def test_a_model_without_a_direction_of_taste_is_known_and_explains_nothing() ->
     assert directions(model) == 0
     four, _ = people(model, cohort)
     assert all(person["none"] == person["pairs"] and not any(person["explained"]) for person in four)
+
+
+def test_powers_are_those_that_held_out_users_chose() -> None:
+    """None without loadings, without an encoder to weigh, and where they are fixed."""
+    model = make_vrf(**LOADED)
+    assert powers(model) == (1.0, 0.0) and model.loadings is not None
+    model.loadings.power.copy_(torch.tensor((0.5, 0.25)))
+    assert powers(model) == (0.5, 0.25)
+    for fixed in ({"matched": False}, {"weighed": False}):
+        assert powers(make_vrf(loadings={"bases": 6, **fixed})) is None
+    assert powers(make_vrf()) is None
 
 
 def test_the_longest_loading_does_not_explain_more_than_its_direction() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,11 @@ def make_portrait(bases: int = BASES, kind: str = "scorer") -> Portrait:
         pd.DataFrame(labels, columns=["basis", "rank", "kind", "label", "value"]),
         about,
     )
+
+
+def with_powers(powers: dict[str, list[float]]) -> Portrait:
+    found = make_portrait()
+    return replace(found, about={**found.about, "powers": powers})
 
 
 def leave(found: Portrait, folder: Path) -> Path:
@@ -96,6 +102,22 @@ def test_marked_users_have_the_letters_of_their_bars() -> None:
     assert [person.title[:2] for person in view.people] == ["A:", "B:", "C:"]
     assert view.space is not None and re.findall(r">([A-Z])</text>", view.space) == ["A", "B", "C"]
     assert view.drawn == view_of_portrait(found, "a").drawn == 20
+
+
+@pytest.mark.parametrize(
+    ("powers", "said"),
+    [
+        ({"0": [1.0, 0.0], "2": [1.0, 0.0]}, "not at all: the encoder alone (seeds 0, 2)."),
+        ({"0": [0.0, 1.0], "1": [1.0, 0.25]}, "Bayes' rule alone (seed 0); encoder 1 and Bayes' rule 0.25 (seed 1)."),
+    ],
+)
+def test_the_powers_of_encoder_and_evidence_are_said_by_seed(powers: dict[str, list[float]], said: str) -> None:
+    assert view_of_portrait(with_powers(powers), "a").powers.endswith(said)
+
+
+def test_without_powers_to_choose_none_are_said() -> None:
+    """Nor of a portrait from before they were handed over."""
+    assert view_of_portrait(with_powers({}), "a").powers == "" == view_of_portrait(make_portrait(), "a").powers
 
 
 def test_a_basis_without_a_word_has_its_number_alone() -> None:
@@ -158,12 +180,13 @@ def test_the_page_shows_a_portrait_only_where_the_stage_left_one(
     write_report(tmp_path, out, results(), collect(tmp_path))
     assert "Inside VRF" not in out.read_text()
     (tmp_path / layout.portrait("stylebench", "empty")).mkdir(parents=True)  # of a run without the model
-    leave(make_portrait(), tmp_path / layout.portrait("stylebench", "minilm"))
+    leave(with_powers({"0": [0.5, 0.5]}), tmp_path / layout.portrait("stylebench", "minilm"))
     context = collect(tmp_path)
     assert set(context.datasets["stylebench"].portraits) == {"minilm"}
     write_report(tmp_path, out, results(), context)
     page = out.read_text()
     assert "Inside VRF" in page and "warm +0.61, terse −0.42" in page and "which hold 50.0 and 25.0 %" in page
+    assert "encoder 0.5 and Bayes&#39; rule 0.5 (seed 0)." in page
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from prefactor.reporting.estimates import Estimate
 from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, Contender, Key, Section
-from prefactor.reporting.verdict import Outcome, above_vrf, comparisons, headline, verdict, vrf_and_bt
+from prefactor.reporting.verdict import Outcome, above_vrf, comparisons, headline, standing, verdict, vrf_and
 
-BT, VRF, LORE = Contender("bt", "default"), Contender("vrf", "default"), Contender("lore", "default")
+BT, VRF, LORE, EB = (Contender(method, "default") for method in ("bt", "vrf", "lore", "eb"))
 SIZE = "|C|\N{NO-BREAK SPACE}="
 Ends = tuple[float, float, float]
 
@@ -113,7 +113,7 @@ def test_overall_is_part_of_every_sentence_that_results_know_it_for() -> None:
     rows = {Key(BT, FROM_VRF, split): level for split in ("seen", "unseen")} | {Key(BT, FROM_VRF, "overall"): above}
     found = Section("d", "pairs", "b", rows, {}, "default", "default")
     assert above_vrf(found)[1].startswith("On seen and unseen users together, BT")
-    assert vrf_and_bt(found).endswith("VRF is below BT on seen and unseen users together.")
+    assert vrf_and(found, "bt").endswith("VRF is below BT on seen and unseen users together.")
     rows = {Key(BT, ACCURACY, "overall"): Estimate(0.6), Key(VRF, DIFFERENCE, "overall"): Estimate(-0.02, -0.03, -0.01)}
     said = verdict(Section("d", "pairs", "b", rows, {}), "overall")
     assert said.startswith("On seen and unseen users together, no method beats BT: VRF") and "falls short" in said
@@ -135,7 +135,7 @@ def test_both_halves_are_called_that_and_may_fall_short() -> None:
     assert headline(both).startswith(
         "On both halves of prism, VRF falls short of one reward for everybody: VRF predicts"
     )
-    assert vrf_and_bt(both).endswith(f"VRF is below BT on unseen users of both halves at {SIZE} 1, 9.")
+    assert vrf_and(both, "bt").endswith(f"VRF is below BT on unseen users of both halves at {SIZE} 1, 9.")
 
 
 def test_without_differences_nothing_is_said_of_vrf() -> None:
@@ -162,33 +162,46 @@ def test_whoever_lies_above_vrf_by_users_alone_is_named() -> None:
     )
 
 
-def bt_from_vrf(ends: dict[tuple[str, int | None], Estimate]) -> str:
-    """The sentence on VRF and BT, of BT's paired differences from VRF."""
-    rows = {Key(BT, FROM_VRF, *place): estimate for place, estimate in ends.items()}
-    return vrf_and_bt(Section("jester", "pairs", "minilm", rows, {}, "default", "default"))
+def said_of(other: Contender, ends: dict[tuple[str, int | None], Estimate]) -> str:
+    """The sentence on VRF and another method, of the other's paired differences from VRF."""
+    rows = {Key(other, FROM_VRF, *place): estimate for place, estimate in ends.items()}
+    return vrf_and(Section("jester", "pairs", "minilm", rows, {}, "default", "default"), other.method)
 
 
-def test_vrf_against_bt_is_said_for_seen_users_and_each_number_of_pairs() -> None:
+@pytest.mark.parametrize("other", [BT, EB])
+def test_how_vrf_stands_is_said_for_seen_users_and_each_number_of_pairs(other: Contender) -> None:
     below, above, level = Estimate(-0.02, -0.03, -0.01), Estimate(0.02, 0.01, 0.03), Estimate(0.0, -0.01, 0.01)
     wide = Estimate(-0.02, -0.03, -0.01, low_items=-0.05, high_items=0.01)
     mixed = {("seen", None): below, ("unseen", 1): above, ("unseen", 3): wide, ("unseen", 9): below}
-    assert bt_from_vrf({**mixed, ("unseen", 45): below}) == (
-        f"VRF's paired interval lies above BT on seen users and on unseen users at {SIZE} 9, 45; it reaches zero on "
-        f"unseen users at {SIZE} 3; by these intervals VRF is below BT on unseen users at {SIZE} 1."
+    assert said_of(other, {**mixed, ("unseen", 45): below}) == (
+        f"VRF's paired interval lies above {other.name} on seen users and on unseen users at {SIZE} 9, 45; it reaches "
+        f"zero on unseen users at {SIZE} 3; by these intervals VRF is below {other.name} on unseen users at {SIZE} 1."
     )
-    assert bt_from_vrf({("seen", None): below, ("unseen", 1): below}) == (
-        f"VRF's paired interval lies above BT on seen users and on unseen users at {SIZE} 1; "
-        "by these intervals VRF is below BT nowhere."
+    assert said_of(other, {("seen", None): below, ("unseen", 1): below}) == (
+        f"VRF's paired interval lies above {other.name} on seen users and on unseen users at {SIZE} 1; "
+        f"by these intervals VRF is below {other.name} nowhere."
     )
-    assert bt_from_vrf({("seen", None): level}) == (
-        "VRF's paired interval lies above BT nowhere; it reaches zero on seen users; "
-        "by these intervals VRF is below BT nowhere."
+    assert said_of(other, {("seen", None): level}) == (
+        f"VRF's paired interval lies above {other.name} nowhere; it reaches zero on seen users; "
+        f"by these intervals VRF is below {other.name} nowhere."
     )
 
 
-def test_without_intervals_nothing_is_said_of_vrf_and_bt() -> None:
-    assert bt_from_vrf({("seen", None): Estimate(-0.02)}) == "" == bt_from_vrf({})
-    assert vrf_and_bt(section({LORE: (0.7, 0.6, 0.8)}, {LORE: (0.1, 0.0, 0.2)})) == ""
+def test_without_intervals_nothing_is_said_of_vrf_and_another_method() -> None:
+    assert said_of(BT, {("seen", None): Estimate(-0.02)}) == "" == said_of(BT, {})
+    assert vrf_and(section({LORE: (0.7, 0.6, 0.8)}, {LORE: (0.1, 0.0, 0.2)}), "bt") == ""
+
+
+def test_the_variant_that_stands_beside_vrf_is_of_vrfs_own() -> None:
+    """Else it is the best, and named."""
+    faithful, below = Contender("eb", "faithful"), Estimate(-0.02, -0.03, -0.01)
+    rows = {Key(faithful, ACCURACY, "unseen"): Estimate(0.9), Key(EB, ACCURACY, "unseen"): Estimate(0.8)}
+    rows |= {Key(faithful, FROM_VRF, "unseen"): Estimate(0.02, 0.01, 0.03)}
+    both = Section("d", "pairs", "b", {**rows, Key(EB, FROM_VRF, "unseen"): below}, {}, "default", "default")
+    found = standing(both, "eb")
+    assert found is not None and (found.above, found.level, found.below) == ((("unseen", None),), (), ())
+    alone = Section("d", "pairs", "b", {key: own for key, own in rows.items() if key.contender == faithful}, {})
+    assert vrf_and(alone, "eb").endswith("below EB (faithful) on unseen users.")
 
 
 def test_a_claim_clears_the_wider_interval() -> None:

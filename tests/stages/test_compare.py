@@ -117,7 +117,8 @@ def test_the_stage_reports_every_variant_and_says_what_the_signal_is(
     leave_ceiling_and_signals()
     compare()
     said = capsys.readouterr().out
-    assert "personal signal on d/b: p = 0.005; gain over the common reward +0.1400 nats" in said and "old" not in said
+    gain = "gain over one linear reward for all (a linear BT) +0.1400 nats"
+    assert f"personal signal on d/b: p = 0.005; {gain}" in said and "old" not in said
     page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     (table,) = [table for table in re.findall(r"<table.*?</table>", page, re.DOTALL) if "Minus its base" in table]
     for variant, base in (("faithful", "default"), ("plain", "faithful")):
