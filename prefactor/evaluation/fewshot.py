@@ -38,7 +38,7 @@ def judge(
     """
     judged: dict[tuple[str, int], Judged] = {}  # (role, number of known pairs): sets are nested, so equal ones coincide
     conditions: list[tuple[str, int | None]] = [("seen", None), ("unseen", None), *(("unseen", n) for n in shots)]
-    pool = make_pool(cohorts["seen"])
+    pool, same = make_pool(cohorts["seen"]), _first_alike(models)
     found = []
     for role, limit in conditions:
         key = role, len(cohorts[role].known(limit))
@@ -48,9 +48,19 @@ def judge(
                 doubts=Doubted(pool, cohorts["validation"]) if asked else None,
                 candidates=candidates if limit in (None, *recovery) else None,
             )
-            judged[key] = _judge(models, cohorts[role], limit, questions, kind)
+            judged[key] = _judge(models, same, cohorts[role], limit, questions, kind)
         found.append(replace(judged[key], shots=limit))
     return found
+
+
+def _first_alike(models: Mapping[str, RewardModel]) -> dict[str, str]:
+    """Each seed and the first one whose model is the same: where nothing is drawn in training, one stands for all."""
+    states = {seed: model.state_dict() for seed, model in models.items()}
+
+    def alike(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+        return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in second)
+
+    return {seed: next(first for first in states if alike(states[first], state)) for seed, state in states.items()}
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,21 @@ class Answers:
 
 
 def _judge(
-    models: Mapping[str, RewardModel], cohort: Cohort, limit: int | None, questions: Questions, kind: Kind
+    models: Mapping[str, RewardModel],
+    same: Mapping[str, str],
+    cohort: Cohort,
+    limit: int | None,
+    questions: Questions,
+    kind: Kind,
 ) -> Judged:
-    """One condition, all seeds."""
+    """One condition, all seeds; ``same`` are the seeds whose answers stand for others'."""
     pairs = cohort.to_predict("evaluation")
-    found = {seed: _answer(model, cohort, "evaluation", limit, questions) for seed, model in models.items()}
+    given = {
+        seed: _answer(models[seed], cohort, "evaluation", limit, questions) for seed in dict.fromkeys(same.values())
+    }
+    found = {seed: given[first] for seed, first in same.items()}
+    doubted = questions.doubts
+    doubts = {seed: _doubts(models[seed], answers, pairs, limit, doubted) for seed, answers in given.items() if doubted}
     outcomes = Outcomes.of(cohort, [correct(answers.margin.mean) for answers in found.values()], kind)
     return Judged(
         cohort.role,
@@ -92,11 +112,7 @@ def _judge(
         figures={seed: per_user(answers.margin, pairs) for seed, answers in found.items()},
         forecasts={seed: Forecast.of(answers.margin, pairs) for seed, answers in found.items()},
         outcomes=outcomes,
-        doubts={
-            seed: _doubts(models[seed], answers, pairs, limit, questions.doubts)
-            for seed, answers in found.items()
-            if questions.doubts
-        },
+        doubts={seed: doubts[first] for seed, first in same.items() if doubts},
         further={
             seed: {name: torch.cat([part[name] for part in answers.recovered]).numpy() for name in RECOVERY}
             for seed, answers in found.items()

@@ -24,7 +24,8 @@ class Confident(RewardModel):
 
     def __init__(self, needed: int) -> None:
         super().__init__(None, Shape(WIDTH, 0))
-        self.needed, self.calls = needed, 0
+        self.register_buffer("needed", torch.tensor(needed))
+        self.calls = 0
 
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         raise NotImplementedError
@@ -130,6 +131,15 @@ def test_doubts_are_asked_for_where_it_is_said() -> None:
         bt, vrf, lore = (found["unseen", shots][name] for name in names)
         assert lore == {"low_confidence"} and {"expected_error", "held_out_nll", "low_confidence"} <= bt < vrf
     assert not any(asked().values())
+
+
+def test_seeds_with_the_same_model_are_judged_once(cohorts: dict[str, Cohort]) -> None:
+    models = {"0": Confident(4), "1": Confident(2), "2": Confident(4)}
+    found = judge(models, cohorts, (1, 3))
+    assert models["2"].calls == 0 < models["0"].calls == models["1"].calls
+    for group, alone in zip(found, judge({"2": Confident(4)}, cohorts, (1, 3)), strict=True):
+        assert [*group.figures] == ["0", "1", "2"]
+        assert (group.figures["2"].accuracy == alone.figures["2"].accuracy).all()
 
 
 def test_conditions_with_the_same_pairs_are_judged_once(cohorts: dict[str, Cohort]) -> None:
