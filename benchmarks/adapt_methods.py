@@ -45,7 +45,7 @@ def new_model(name: str, steps: int, responses: Responses, generator: torch.Gene
             basis.standardise(responses)
             model.start_from(basis)
         known = replace(make_reference(SEEN, 45, len(responses), generator), users=torch.arange(SEEN))
-        model.fit(replace(known, responses=responses), generator)
+        model.fit(replace(known, responses=responses))
     return model.eval()
 
 

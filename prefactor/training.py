@@ -122,7 +122,7 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
     known = seen.known()
     model.eval()  # before the fit: a first step's dropout must not be in it
     with torch.no_grad():
-        model.fit(known, generator(seed, model.name, "fit"))
+        model.fit(known)
     _complete(model, known, held_out)
     row = _row(seed, 0, math.nan) | validate(model, seen.first(parameters.validation_users), held_out)
     return Trained(seed, [row], 0, _accuracy(row), trainable(model))

@@ -14,7 +14,7 @@ from prefactor.evaluation.items import Kind, Outcomes
 from prefactor.evaluation.recovery import RECOVERY, CandidatePool, recovered
 from prefactor.evaluation.results import Judged
 from prefactor.evaluation.uncertainty import BY_CONFIDENCE, Doubts, Scales, is_asked, make_pool, user_doubts
-from prefactor.methods.base import Margin, RewardModel
+from prefactor.methods.base import Margin, RewardModel, same_tensors
 from prefactor.preferences import PairBatch
 
 
@@ -55,12 +55,10 @@ def judge(
 
 def _first_alike(models: Mapping[str, RewardModel]) -> dict[str, str]:
     """Each seed and the first one whose model is the same: where nothing is drawn in training, one stands for all."""
-    states = {seed: model.state_dict() for seed, model in models.items()}
-
-    def alike(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
-        return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in second)
-
-    return {seed: next(first for first in states if alike(states[first], state)) for seed, state in states.items()}
+    return {
+        seed: next(first for first, other in models.items() if same_tensors(other, model))
+        for seed, model in models.items()
+    }
 
 
 @dataclass(frozen=True)

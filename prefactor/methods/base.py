@@ -126,12 +126,18 @@ class RewardModel(nn.Module, ABC):
         return [{"params": [p for p in self.parameters() if p.requires_grad], "lr": learning_rate}]
 
 
+def same_tensors(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two models of the same settings are one."""
+    one, other = first.state_dict(), second.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in other)
+
+
 class ClosedForm(RewardModel):
-    """A method that is fitted in one go, not by steps of an optimiser."""
+    """A method that is fitted in one go, not by steps of an optimiser: a function of the pairs, and of a first step."""
 
     @abstractmethod
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
-        """Fit to the training pairs of all seen users."""
+    def fit(self, known: PairBatch) -> None:
+        """Fit to the training pairs of all seen users, drawing nothing."""
 
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         raise TypeError(f"{self.name} has no loss to take steps on: call fit")

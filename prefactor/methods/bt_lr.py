@@ -43,7 +43,7 @@ class BTLR(LR):
         self.first.load_state_dict(basis.state_dict())
         self.started = True
 
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+    def fit(self, known: PairBatch) -> None:
         """Nothing but the first step is shared."""
         if not self.started:
             raise InputError("bt_lr needs a trained BT to start from: give it a basis_training, not null")

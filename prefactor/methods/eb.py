@@ -66,7 +66,7 @@ class EB(LinearReward, ClosedForm):
     def common(self, responses: Responses) -> Tensor:
         return self.first.basis(responses)[:, self.first.personal :].sum(-1)  # (T,1) or (T,0) -> (T,) logit
 
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+    def fit(self, known: PairBatch) -> None:
         """Learn the population from all pairs of all seen users."""
         if not self.started:
             raise InputError("eb needs a trained basis: give it a basis_training, not null; eb_states needs none")
@@ -101,7 +101,7 @@ class EBStates(StandardisedReward, LinearReward, ClosedForm):
     def prior_variance(self, direction: Tensor) -> Tensor:
         return ((direction @ self.population.covariance) * direction).sum(-1)  # (...,H)@(H,H)
 
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+    def fit(self, known: PairBatch) -> None:
         """Learn the population from all pairs of all seen users."""
         self.population.learn(self.observed(known))
 

@@ -45,7 +45,7 @@ class ItemMean(ImpersonalReward):
         super().__init__(settings, shape)
         self.scores = nn.Parameter(torch.zeros(shape.texts))
 
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+    def fit(self, known: PairBatch) -> None:
         winner, loser = known.responses.text[known.chosen], known.responses.text[known.rejected]
         fitted = self._strengths if self.settings.form == "bradley-terry" else self._log_odds
         with torch.no_grad():

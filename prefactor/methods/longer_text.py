@@ -35,7 +35,7 @@ class LongerText(ImpersonalReward):
         super().__init__(settings, shape)
         self.scale = nn.Parameter(torch.ones(()))
 
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+    def fit(self, known: PairBatch) -> None:
         """One logistic regression on the difference of log lengths, by Newton's method."""
         length = self.length(known.responses).double()
         difference = (length[known.chosen] - length[known.rejected]).unsqueeze(-1)  # (N,1)

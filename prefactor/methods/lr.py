@@ -41,7 +41,7 @@ class LR(StandardisedReward, LinearReward, ClosedForm):
         super().__init__(True, settings, shape)
         self.register_buffer("strength", torch.ones(()))
 
-    def fit(self, known: PairBatch, generator: torch.Generator) -> None:
+    def fit(self, known: PairBatch) -> None:
         """Nothing is shared, so nothing is fitted before a user's pairs are there."""
 
     def features(self, responses: Responses) -> Tensor:

@@ -55,7 +55,7 @@ def test_the_deviation_is_at_the_mode_given_bt_as_offset() -> None:
 
 def test_bt_stays_as_the_first_step_left_it() -> None:
     model, bt = make_bt_lr()
-    model.fit(make_pairs(6, 5, seen=True), torch.Generator())
+    model.fit(make_pairs(6, 5, seen=True))
     assert not [parameter for parameter in model.parameters() if parameter.requires_grad]
     for name, tensor in bt.state_dict().items():
         assert torch.equal(model.first.state_dict()[name], tensor)
@@ -64,4 +64,4 @@ def test_bt_stays_as_the_first_step_left_it() -> None:
 def test_without_a_first_step_it_says_what_is_missing() -> None:
     model = BTLR(BTLRParameters(), Shape(WIDTH, 6), torch.Generator())
     with pytest.raises(InputError, match="needs a trained BT to start from: give it a basis_training"):
-        model.fit(make_pairs(6, 5, seen=True), torch.Generator())
+        model.fit(make_pairs(6, 5, seen=True))

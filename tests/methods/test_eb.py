@@ -33,7 +33,7 @@ def make_eb(name: str, users: int = 30, **population: object) -> EB | EBStates:
 def fitted(name: str, **population: object) -> EB | EBStates:
     model = make_eb(name, **population)
     with torch.no_grad():
-        model.fit(make_pairs(30, 12, seen=True), torch.Generator())
+        model.fit(make_pairs(30, 12, seen=True))
     return model
 
 
@@ -77,7 +77,7 @@ def test_other_users_teach_what_a_few_pairs_cannot() -> None:
     for model in (eb, lr.eval()):
         model.standardise(cohorts["seen"].pairs.responses)
         with torch.no_grad():
-            model.fit(cohorts["seen"].known(), torch.Generator())
+            model.fit(cohorts["seen"].known())
     found, alone = (predict(model, cohorts["unseen"], "evaluation", 2).accuracy.mean() for model in (eb, lr))
     assert found > alone + 0.03
 
@@ -89,7 +89,7 @@ def test_the_first_steps_own_user_weights_do_not_matter() -> None:
     pairs = make_pairs(30, 12, seen=True)
     for one in (model, other):
         with torch.no_grad():
-            one.fit(pairs, torch.Generator())
+            one.fit(pairs)
     assert torch.equal(model.population.covariance, other.population.covariance)
     assert {name for name, value in model.named_parameters() if value.requires_grad} == {
         "population.mean",
@@ -100,5 +100,5 @@ def test_the_first_steps_own_user_weights_do_not_matter() -> None:
 def test_without_a_first_step_it_says_what_is_missing() -> None:
     model = EB(EB.Parameters(), Shape(WIDTH, 6), torch.Generator())
     with pytest.raises(InputError, match="needs a trained basis: give it a basis_training"):
-        model.fit(make_pairs(6, 5, seen=True), torch.Generator())
+        model.fit(make_pairs(6, 5, seen=True))
     assert make_eb("eb_states").first_step(torch.Generator()) is None

@@ -25,7 +25,7 @@ def world() -> PairBatch:
 
 def fitted(form: str, prior: float, iterations: int = 200) -> ItemMean:
     model = ItemMean(ItemMeanParameters(form, prior, iterations), Shape(0, 8, TEXTS), torch.Generator())
-    model.fit(world(), torch.Generator())
+    model.fit(world())
     return model
 
 

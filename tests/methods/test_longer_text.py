@@ -36,7 +36,7 @@ def world(longer_wins: float, users: int = 5, pairs: int = 40) -> PairBatch:
 
 def fitted(pairs: PairBatch, unit: str = "characters") -> LongerText:
     model = LongerText(LongerTextParameters(unit), Shape(len(FEATURES), 5), torch.Generator())
-    model.fit(pairs, torch.Generator())
+    model.fit(pairs)
     return model
 
 

@@ -51,6 +51,23 @@ def test_every_method_is_timed_and_the_page_says_where(whole: Project) -> None:
     assert "How long a new user takes" in page and about["date"] in page and about["processor"] in page
 
 
+def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Project, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
+    project, parameters = Project(tmp_path / "copy"), whole.parameters()
+    parameters["methods"]["item_mean"] = {"default": {"model": {}, "basis_training": None, "training": {}}}
+    project.set_parameters(parameters)
+    project.run("stages.train_encoder", "stylebench", "minilm", "item_mean", "default")
+    models = project.folder / "models" / "stylebench" / "minilm" / "item_mean" / "default"
+    first, second = (
+        {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+        for folder in (models / "seed-0", models / "seed-1")
+    )
+    assert first == second != {}
+    assert set(json.loads((models / "training.json").read_text())["seeds"]) == {"0", "1"}
+    history = pd.read_csv(models / "history.csv")
+    assert [*history["seed"]] == [0, 1] and history["validation_seen_accuracy"].nunique() == 1
+
+
 def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Project, tmp_path: Path) -> None:
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project = Project(tmp_path / "copy")
