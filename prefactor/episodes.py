@@ -18,10 +18,14 @@ class EpisodeParameters:
     reference          size of C_u in an episode: a fixed count (PersonalLLM: 9), a share of the user's pairs (PRISM: a
                        third), or ``log-uniform`` in 1 .. n-1. A fixed count meets other sizes unprepared at evaluation,
                        a random one does not. At least one pair is left for D_u.
+    apart              a pair of D_u that has a response of the user's C_u in it is left out of the episode: where
+                       evaluation asks about new responses alone, what was said of these must not pay. A batch that
+                       would have no other is taken whole
     """
 
     users_per_step: int = 8
     reference: int | float | Literal["log-uniform"] = 9
+    apart: bool = False
 
     def __post_init__(self) -> None:
         if self.users_per_step < 1:
@@ -55,14 +59,24 @@ def _episode(
     offset = torch.arange(len(segment)) - (count.cumsum(0) - count)[segment]  # place within the user
     rows = start[segment] + offset
     size = reference_sizes(count, parameters.reference, generator)
-    return replace(
+    episode = replace(
         known,
         chosen=known.chosen[rows],
         rejected=known.rejected[rows],
         segment=segment,
         users=known.users[users],
         reference=_random_rank(segment, count, generator) < size[segment],
-    ).compact()
+    )
+    return (_with_new_targets(episode) if parameters.apart else episode).compact()
+
+
+def _with_new_targets(episode: PairBatch) -> PairBatch:
+    """Without the target pairs that have a response of the same user's reference pairs, unless that is all of them."""
+    assert episode.reference is not None
+    chosen, rejected = (episode.segment * len(episode.responses) + side for side in (episode.chosen, episode.rejected))
+    told = torch.cat([side[episode.reference] for side in (chosen, rejected)])
+    new = ~(episode.reference | torch.isin(chosen, told) | torch.isin(rejected, told))
+    return episode.select(episode.reference | new) if new.any() else episode
 
 
 def reference_sizes(count: Tensor, rule: int | float | str, generator: torch.Generator) -> Tensor:

@@ -1,5 +1,6 @@
 """Episodes: every user once per epoch, disjoint roles, the size rule kept."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefactor.episodes import EpisodeParameters, episodes, reference_sizes
+from prefactor.preferences import PairBatch
 from tests.worlds import make_pairs
 
 RULES = [1, 9, 0.33, "log-uniform"]
@@ -55,3 +57,29 @@ def test_episodes_are_fresh_every_epoch() -> None:
     stream = episodes(make_pairs(6, 8, seen=True), EpisodeParameters(6, 4), torch.Generator().manual_seed(0))
     masks = [next(stream).reference for _ in range(2)]
     assert not torch.equal(*masks)
+
+
+def test_targets_apart_share_no_response_with_what_is_known_of_their_user() -> None:
+    known = make_pairs(12, 8, seen=True)
+    known = replace(known, chosen=known.chosen % 6, rejected=6 + known.rejected % 6)  # each user judges few responses
+    both = [
+        next(episodes(known, EpisodeParameters(12, "log-uniform", apart), torch.Generator().manual_seed(0)))
+        for apart in (False, True)
+    ]
+    whole, apart = ([pairs_of(batch, role) for role in (True, False)] for batch in both)
+    assert apart[0] == whole[0]  # what is known stays
+    told = {(user, text) for user, *texts in whole[0] for text in texts}
+    assert apart[1] == [pair for pair in whole[1] if not {(pair[0], text) for text in pair[1:]} & told]
+    assert 0 < len(apart[1]) < len(whole[1])
+
+    one_pair = replace(known, chosen=torch.zeros_like(known.chosen), rejected=torch.ones_like(known.rejected))
+    batch = next(episodes(one_pair, EpisodeParameters(12, 3, apart=True), torch.Generator().manual_seed(0)))
+    assert len(batch.targets()) == 12 * 5  # nothing new is left, and a loss needs something
+
+
+def pairs_of(batch: PairBatch, reference: bool) -> list[tuple[int, int, int]]:
+    """Each pair's user and the two texts, in one role."""
+    assert batch.reference is not None
+    text, rows = batch.responses.text, batch.reference == reference
+    sides = (batch.segment[rows], text[batch.chosen[rows]], text[batch.rejected[rows]])
+    return list(zip(*(side.tolist() for side in sides), strict=True))
