@@ -5,6 +5,7 @@ import torch
 
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
+from prefactor.methods import METHODS
 from prefactor.methods.base import Shape
 from prefactor.methods.eb import EB, EBStates
 from prefactor.methods.logistic import log_posterior
@@ -19,9 +20,10 @@ FORMS = {
 
 
 def make_eb(name: str, users: int = 30, **population: object) -> EB | EBStates:
-    kind: type[EB | EBStates] = {"eb": EB, "eb_states": EBStates}[name]
+    kind = METHODS[name]
     settings = build(kind.Parameters, {**FORMS[name], "population": population}, "test")
     model = kind(settings, Shape(WIDTH, users), torch.Generator().manual_seed(0))
+    assert isinstance(model, EB | EBStates)
     responses = make_pairs(1, 1).responses
     model.standardise(responses)
     if (first := model.first_step(torch.Generator().manual_seed(1))) is not None:
