@@ -103,9 +103,12 @@ def with_turned_labels(cohorts: dict[str, Cohort], part: str) -> dict[str, Cohor
     return {role: turn(cohort) for role, cohort in cohorts.items()}
 
 
+CALIBRATED = {"vrf/loadings", "vrf/filled"}
+
+
 def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tensor]:
     """What a method keeps after its first step, if it has one, and its second. One validation: nothing to choose."""
-    kind, changes = METHODS[name.partition("/")[0]], {"calibrated": True} if name == "vrf/loadings" else {}
+    kind, changes = METHODS[name.partition("/")[0]], {"calibrated": True} if name in CALIBRATED else {}
     settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
     model = kind(settings, Shape(WIDTH, 40, texts=60), torch.Generator().manual_seed(0))  # type: ignore[call-arg]
     model.standardise(cohorts["seen"].known().responses)
@@ -119,7 +122,8 @@ def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tens
     return model.state_dict()
 
 
-ADJUSTS = {"vrf/loadings", "lore", "lr", "pref/network"}  # by held-out users: the scale of rewards, a prior's strength
+ADJUSTS = CALIBRATED | {"lore", "lr", "pref/network"}  # by held-out users: the scale of rewards, a prior's strength
+SET_SO = {"loadings.power", "mean_weight", "strength"}  # and the mean of users' shares, which follows from their powers
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))
@@ -129,7 +133,7 @@ def test_a_method_learns_from_training_pairs_alone(cohorts: dict[str, Cohort], n
     before = in_both_steps(name, cohorts)
     after = in_both_steps(name, with_turned_labels(cohorts, part))
     changed = {key for key in before if not torch.equal(before[key], after[key])}
-    adjusted = {key for key in before if key.startswith("calibration.") or key in ("loadings.power", "strength")}
+    adjusted = {key for key in before if key.startswith("calibration.") or key in SET_SO}
     if part == "train":
         assert bool(changed - adjusted) == (name != "lr")  # which shares nothing between users
     else:

@@ -70,8 +70,7 @@ def basis_rewards(model: VRF, responses: Responses) -> Tensor:
 
 def directions(model: VRF) -> int:
     """How many of phi's outputs that user weights act on depend on the response at all: 0 where no taste was found."""
-    any_taste = bool(model.phi.last.weight[: model.features].any())  # ``live`` is at least 1
-    return model.phi.live(model.features) if any_taste else 0
+    return model.phi.used(model.features)
 
 
 def powers(model: VRF) -> Power | None:

@@ -112,12 +112,16 @@ class Basis(nn.Module):
         """The networks that phi consists of, and which of its outputs each gives."""
         yield self.layers, slice(None)
 
-    def live(self, personal: int) -> int:
-        """How many of the ``personal`` outputs, the first ones, are not zero for every state; at least 1.
+    def used(self, personal: int) -> int:
+        """How many of the ``personal`` outputs, the first ones, are not zero for every state.
 
         A start by detected directions leaves those beyond them at zero, and so does training.
         """
-        return max(int((self.last.weight[:personal].abs().amax(-1) > 0).sum()), 1)
+        return int((self.last.weight[:personal].abs().amax(-1) > 0).sum())
+
+    def live(self, personal: int) -> int:
+        """The same, but at least 1: how many a user's weight is about."""
+        return max(self.used(personal), 1)
 
     @property
     def last(self) -> nn.Linear:

@@ -18,13 +18,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.methods.parallel_analysis import standing_out
+from prefactor.methods.principal_axes import principal_axes
 from prefactor.preferences import PairBatch
 from prefactor.segments import connected
 
 FLIPS = 20  # sets of random signs
 AXES = 512  # principal axes of the differences that are looked at; bounds the (H, H) decompositions of wide states
 RIDGE = 0.1  # added to the differences' variance, relative to its mean
-PAIRS_PER_CHUNK = 16_384  # bounds the (N, H) differences
 STEPS = 100  # of the common reward's fit
 
 
@@ -81,11 +81,8 @@ def distinct_directions(known: PairBatch, states: Tensor, most: int, generator: 
 
 def _whitened(pairs: PairBatch, states: Tensor) -> Tensor:
     """(T, A) states whose pairs' differences have variance I, but for directions in which they hardly differ."""
-    square = states.new_zeros(states.shape[1], states.shape[1])
-    for rows in torch.arange(len(pairs), device=states.device).split(PAIRS_PER_CHUNK):
-        difference = states[pairs.chosen[rows]] - states[pairs.rejected[rows]]
-        square += difference.T @ difference  # (H,n)@(n,H)
-    spread, axes = torch.linalg.eigh(square / len(pairs))
+    found = principal_axes(pairs, states)
+    spread, axes = found.variance, found.axes
     scale = (spread.clamp(min=0) + RIDGE * spread.mean() + 1e-12).sqrt()
     return states @ (axes / scale)[:, -AXES:]  # (T,H)@(H,A)
 

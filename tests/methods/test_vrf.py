@@ -14,6 +14,7 @@ from prefactor.methods.bt import BT, BTParameters
 from prefactor.methods.gaussians import Gaussians
 from prefactor.methods.loadings import POWERS
 from prefactor.methods.pair_encoder import PairEncoder
+from prefactor.methods.taste_axes import leading_tastes
 from prefactor.methods.vrf import VRF, VRFParameters
 from prefactor.parameters import build
 from tests.worlds import WIDTH, make_pairs
@@ -172,6 +173,14 @@ def test_freezing_phi_leaves_it_out_of_the_optimiser() -> None:
     assert not any(parameter.requires_grad for parameter in model.phi.parameters())
 
 
+def test_a_common_network_learns_at_a_rate_of_its_own_while_phi_is_frozen() -> None:
+    model = loaded(common=True, common_network={"form": "linear"}, phi_learning_rate=0.0, common_learning_rate=0.25)
+    rates = {id(parameter): group["lr"] for group in model.learnable(0.4) for parameter in group["params"]}
+    assert all(rates[id(parameter)] == pytest.approx(0.1) for parameter in model.phi.common.parameters())
+    assert not any(id(parameter) in rates or parameter.requires_grad for parameter in model.phi.layers.parameters())
+    assert len(rates) == sum(parameter.requires_grad for parameter in model.parameters())
+
+
 def test_the_first_step_hands_over_phi_and_scale() -> None:
     model = make_vrf()
     basis = model.first_step(torch.Generator().manual_seed(3))
@@ -256,6 +265,55 @@ def test_preparing_starts_from_the_mixture_and_keeps_the_common_reward() -> None
     model.prepare(known, torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.basis_differences(known)[:, -1], before)
     torch.testing.assert_close(model.loadings.log_share.exp().sum(), torch.tensor(1.0), atol=1e-5, rtol=0)
+
+
+COMMON = ({"common": False}, {"common": True}, {"common": True, "common_network": {"form": "linear"}})
+
+
+@pytest.mark.parametrize("common", COMMON)
+def test_outputs_that_a_start_leaves_are_filled_where_a_taste_was_found(common: dict[str, object]) -> None:
+    model, known = filled(2, **common), make_pairs(20, 8, seen=True)
+    before = model.basis_differences(known)
+    model.prepare(known, torch.Generator().manual_seed(0))
+    assert model.phi.used(5) == model.loadings.live == 5
+    found, states = model.basis_differences(known), model.scaled(known.responses)
+    torch.testing.assert_close(found[:, 5:], before[:, 5:])  # the common reward
+    rest = leading_tastes(known, states, 3, model.settings.filled).features
+    expected = torch.cat([before[:, :2], model.differences(states @ rest.T, known)], -1)
+    mixed = torch.linalg.lstsq(expected, found[:, :5]).solution  # phi' = L' phi: the same directions, mixed
+    torch.testing.assert_close(expected @ mixed, found[:, :5], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("common", COMMON)
+def test_without_a_taste_nothing_is_filled_and_the_population_s_mean_is_common(common: dict[str, object]) -> None:
+    model, known = filled(0, **common), make_pairs(20, 8, seen=True)
+    model.prepare(known, torch.Generator().manual_seed(0))
+    assert model.phi.used(5) == 0
+    found, states = model.basis_differences(known), model.scaled(known.responses)
+    assert (found[:, :5] == 0).all()
+    if common["common"]:
+        mean = leading_tastes(known, states, 5, model.settings.filled).common
+        torch.testing.assert_close(found[:, 5], model.differences(states @ mean, known), atol=1e-4, rtol=1e-4)
+
+
+def filled(taken: int, **changes: object) -> VRF:
+    """VRF whose start took some of phi's five outputs."""
+    model = loaded(basis={"form": "linear", "bases": 5}, filled={"iterations": 4}, **changes)
+    with torch.no_grad():
+        model.phi.last.weight[taken:5] = 0
+        model.phi.last.bias[taken:5] = 0
+    model.started = True
+    return model
+
+
+def test_filling_is_refused_where_it_means_nothing() -> None:
+    network = {"common": True, "common_network": {"form": "mlp"}}
+    changes = ({"start": "svd"}, {"loadings": None}, {"basis": {"form": "mlp", "bases": 3}}, network)
+    for change in changes:
+        with pytest.raises(InputError, match="filled is about outputs of phi beyond the detected directions"):
+            loaded(filled={}, **change)
+    with pytest.raises(InputError, match="set common_network"):
+        loaded(common=True, common_learning_rate=0.1)
 
 
 def test_powers_are_those_that_predict_held_out_users_best() -> None:

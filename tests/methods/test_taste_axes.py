@@ -1,0 +1,65 @@
+"""Directions along which tastes spread: together they are the population, and the first of them tell it best."""
+
+import pytest
+import torch
+
+from prefactor.methods import taste_axes as module
+from prefactor.methods.logistic import Observed
+from prefactor.methods.population import EMParameters, learn_population
+from prefactor.methods.taste_axes import leading_tastes
+from prefactor.preferences import PairBatch
+from tests.methods.test_user_scores import own_texts
+from tests.worlds import WIDTH, make_pairs
+
+PARAMETERS = EMParameters(ridge=10.0, prior_users=3.0, iterations=8)
+
+
+def differences(pairs: PairBatch) -> torch.Tensor:
+    states = pairs.responses.views["states"]
+    return states[pairs.chosen] - states[pairs.rejected]  # (N,H)
+
+
+def found(pairs: PairBatch, most: int) -> torch.Tensor:
+    return leading_tastes(pairs, pairs.responses.views["states"], most, PARAMETERS).features
+
+
+def test_all_of_them_are_the_population() -> None:
+    """Weights of unit variance on all features vary over users as weights on states do, for every pair."""
+    pairs = make_pairs(40, 12, seen=True)
+    difference = differences(pairs)
+    observed = Observed(difference, torch.zeros(len(pairs)), pairs.segment, pairs.n_users)
+    population = learn_population(observed, PARAMETERS)
+    expected = ((difference @ population.covariance) * difference).sum(-1)  # (N,H)@(H,H)
+    features = difference @ found(pairs, WIDTH).T
+    torch.testing.assert_close(features.square().sum(-1), expected, atol=1e-3, rtol=1e-3)
+    common = leading_tastes(pairs, pairs.responses.views["states"], 1, PARAMETERS).common
+    torch.testing.assert_close(difference @ common, difference @ population.mean, atol=1e-3, rtol=1e-3)
+
+
+def test_the_first_keep_more_of_the_spread_than_others_would() -> None:
+    pairs = make_pairs(40, 12, seen=True)
+    features, whole = found(pairs, 3), found(pairs, WIDTH)
+    torch.testing.assert_close(features, whole[:3])
+    kept = (differences(pairs) @ features.T).square().mean(0)
+    assert (kept.diff() <= 0).all()  # the most first
+    for seed in range(20):  # any other three features of unit weights that are rotated in
+        turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(seed))).Q
+        others = (differences(pairs) @ (turn[:3] @ whole).T).square().mean(0)
+        assert others.sum() < kept.sum()
+
+
+def test_planted_tastes_come_first() -> None:
+    pairs, direction = own_texts(2, users=300)
+    frame = torch.linalg.qr(direction).Q  # (H,2)
+    features = found(pairs, 2)
+    features = features / features.norm(dim=-1, keepdim=True)
+    assert (features @ frame).norm(dim=-1).min() > 0.8  # 0.35 by chance
+
+
+def test_where_there_are_fewer_axes_the_rest_is_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = make_pairs(20, 8, seen=True)
+    assert (found(pairs, WIDTH + 3)[WIDTH:] == 0).all()
+    monkeypatch.setattr(module, "AXES", 2)
+    features = found(pairs, 4)
+    assert features[:2].abs().amax(-1).min() > 0
+    assert (features[2:] == 0).all()
