@@ -37,17 +37,17 @@ class CommonParameters:
 
     form            as phi's
     learning_rate   in the first step, as a multiple of phi's
-    weight_decay    in the first step
+    weight_decay    in the first step; None is phi's
     """
 
     form: Form = "mlp"
     learning_rate: float = 3.0
-    weight_decay: float = 3.0
+    weight_decay: float | None = 3.0
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
-        if self.weight_decay < 0:
+        if self.weight_decay is not None and self.weight_decay < 0:
             raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
 
 
@@ -115,7 +115,7 @@ class Basis(nn.Module):
     def used(self, personal: int) -> int:
         """How many of the ``personal`` outputs, the first ones, are not zero for every state.
 
-        A start by detected directions leaves those beyond them at zero, and so does training.
+        A start by detected directions leaves those beyond them at zero, and so does training; VRF may fill them.
         """
         return int((self.last.weight[:personal].abs().amax(-1) > 0).sum())
 

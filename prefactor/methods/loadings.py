@@ -31,6 +31,8 @@ class LoadingParameters:
                    pairs, are the best of POWERS on held-out users. (1, 0) trusts the encoder alone, as in training,
                    where evidence would spare it the work; (0, 1) is Bayes' rule alone
     refined        the pairs move a user's weight around each basis' loading; False: they only choose among loadings
+    learnt         loadings, their precisions and shares are trained; False: they stay the mixture that they start as,
+                   and no gradient goes through the filter, where most of a training step's time goes
     iterations     of the expectation maximisation that the bases start from
     prior_users    how strongly it draws a basis' covariance to that of all bases, in users
     """
@@ -39,6 +41,7 @@ class LoadingParameters:
     matched: bool = True
     weighed: bool = True
     refined: bool = True
+    learnt: bool = True
     iterations: int = 8
     prior_users: float = 20.0
 
@@ -66,6 +69,7 @@ class Loadings(nn.Module):
         self.mean = nn.Parameter(torch.randn(settings.bases, features, generator=generator))
         self.log_precision = nn.Parameter(torch.zeros(settings.bases, features))
         self.log_share = nn.Parameter(torch.zeros(settings.bases))
+        self.requires_grad_(settings.learnt)
         self.register_buffer("power", torch.tensor((1.0, 0.0) if settings.matched else (0.0, 1.0)))
         self.register_buffer("rank", torch.tensor(features))
 

@@ -109,7 +109,8 @@ def expected_moments(observed: Observed, population: Population) -> tuple[Tensor
 
 def _posterior_moments(observed: Observed, population: Population) -> tuple[Tensor, Tensor]:
     """Posterior means less m (U, D), and the sum of the posterior covariances (D, D)."""
-    if len(population.mean) <= FEW_DIMENSIONS:
+    most = int(torch.bincount(observed.segment, minlength=1).max())  # pairs of a user: the other side of a kernel
+    if len(population.mean) <= max(FEW_DIMENSIONS, most):
         start = population.mean.expand(observed.users, -1)
         dense = fit_weights(observed, start, torch.linalg.inv(population.covariance))
         return dense.mean - population.mean, dense.covariance.sum(0)

@@ -193,7 +193,9 @@ class PReF(FactorisedReward):
         if common is None:
             return [{"params": list(self.phi.parameters()), "lr": learning_rate}, *groups]
         assert isinstance(self.phi, BasisAndCommon)
-        own = {"lr": common.learning_rate * learning_rate, "weight_decay": common.weight_decay}
+        own = {"lr": common.learning_rate * learning_rate}
+        if common.weight_decay is not None:
+            own["weight_decay"] = common.weight_decay
         return [
             {"params": list(self.phi.layers.parameters()), "lr": learning_rate},
             {"params": list(self.phi.common.parameters()), **own},

@@ -1,12 +1,14 @@
 """Directions along which users' tastes spread most, whether or not any one of them stands out of chance.
 
-Users' weights on all states are taken to be N(m, S), learnt by expectation maximisation (``methods.population``). With
-S = H H', H symmetric, a user's margin over a pair that differs by d is m.d + z.(H d), z ~ N(0, I); so its variance over
-users, averaged over pairs, is the trace of C = H E[d d'] H. Features w_j' H h, with w_j the leading eigenvectors of C,
-keep the most of that variance that so many features can, and a user's weight on each has unit variance.
+Users' weights on the leading principal axes of the states' differences are taken to be N(m, S), learnt by expectation
+maximisation (``methods.population``). With R the symmetric root of S, a user's margin over a pair that differs by d is
+m.d + z.(R d), z ~ N(0, I); so its variance over users, averaged over pairs, is the trace of M = R E[d d'] R. Features
+v_j' R h, with v_j the leading eigenvectors of M, keep the most of that variance that so many features can, and a user's
+weight on each has unit variance.
 
-A few tastes that everyone has in some degree are found without it; it is for the many that are weak one by one and not
-all together, such as what people laugh at.
+A few tastes that stand out are found more sharply without it (``preference_matrix``, ``user_scores``). It is for the
+many that are weak one by one and not all together, such as what people laugh at. It knows of no others: beside detected
+directions some features repeat what those tell, and the covariance of weights on both has to sort that out.
 """
 
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from prefactor.methods.principal_axes import principal_axes
 from prefactor.preferences import PairBatch
 
 AXES = 256  # principal axes of the differences that weights act on; bounds the (A, A) covariance of wide states
+RANK_TOLERANCE = 1e-6  # of the largest eigenvalue of M: what pairs do not differ by at all is no feature
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,24 @@ class Tastes:
 
 @torch.no_grad()
 def leading_tastes(known: PairBatch, states: Tensor, most: int, parameters: EMParameters) -> Tastes:
-    """From seen users' pairs and standardised ``states`` (T, H); features beyond as many as there are are zero."""
-    axes = principal_axes(known, states).axes[:, -AXES:]  # (H,A)
-    difference = states @ axes  # (T,H)@(H,A)
-    difference = difference[known.chosen] - difference[known.rejected]  # (N,A)
+    """From seen users' pairs and standardised ``states`` (T, H).
+
+    ``most`` features; where pairs differ by fewer the last are zero.
+    """
+    variance, axes = (part[..., -AXES:] for part in principal_axes(known, states))  # (A,), (H,A)
+    projected = states @ axes  # (T,H)@(H,A)
+    difference = projected[known.chosen] - projected[known.rejected]  # (N,A)
     nothing = difference.new_zeros(len(difference))
     population = learn_population(Observed(difference, nothing, known.segment, known.n_users), parameters)
-    spread, turn = torch.linalg.eigh(population.covariance.double())
-    root = (turn * spread.clamp(min=0).sqrt()) @ turn.T  # (A,A) H
-    moved = difference.double() @ root  # (N,A)@(A,A)
-    _, leading = torch.linalg.eigh(moved.T @ moved)  # rising
-    features = (axes.double() @ root @ leading).flip(1)[:, :most].T  # (H,A)@(A,A)@(A,A) -> (F,H)
-    features = torch.cat([features, features.new_zeros(most - len(features), features.shape[1])])
-    return Tastes(axes @ population.mean, features.to(states))
+    features = leading_features(population.covariance.double(), variance.double(), most)  # (F,A)
+    return Tastes(axes @ population.mean, features.to(axes) @ axes.T)  # (F,A)@(A,H)
+
+
+def leading_features(covariance: Tensor, variance: Tensor, most: int) -> Tensor:
+    """(F, A) from weights' covariance (A, A), where differences are uncorrelated and of ``variance`` (A,)."""
+    spread, turn = torch.linalg.eigh(covariance)
+    root = (turn * spread.clamp(min=0).sqrt()) @ turn.T  # (A,A)
+    value, vector = torch.linalg.eigh((root * variance) @ root)  # rising
+    kept = vector.flip(1)[:, :most] * (value.flip(0)[:most] > RANK_TOLERANCE * value[-1])
+    features = kept.T @ root  # (f,A)@(A,A)
+    return torch.cat([features, features.new_zeros(most - len(features), features.shape[1])])

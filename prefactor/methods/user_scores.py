@@ -81,9 +81,8 @@ def distinct_directions(known: PairBatch, states: Tensor, most: int, generator: 
 
 def _whitened(pairs: PairBatch, states: Tensor) -> Tensor:
     """(T, A) states whose pairs' differences have variance I, but for directions in which they hardly differ."""
-    found = principal_axes(pairs, states)
-    spread, axes = found.variance, found.axes
-    scale = (spread.clamp(min=0) + RIDGE * spread.mean() + 1e-12).sqrt()
+    spread, axes = principal_axes(pairs, states)
+    scale = (spread + RIDGE * spread.mean() + 1e-12).sqrt()
     return states @ (axes / scale)[:, -AXES:]  # (T,H)@(H,A)
 
 

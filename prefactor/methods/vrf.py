@@ -55,8 +55,8 @@ class VRFParameters:
     basis_mean_scale      standard deviation of the bases' initial means. N(0, 1) at D = 64 sets the distances so far
                           apart that every user starts, and stays, at the same one-hot weight
     basis_log_std         initial log standard deviation of the bases
-    phi_learning_rate     phi's learning rate as a share of the encoder's; 0 freezes what the first step learnt
-    common_learning_rate  that of the common reward's own network; None is phi's. Ours
+    phi_learning_rate     phi's learning rate in the second step, as a share of the encoder's; 0 keeps what it starts as
+    common_learning_rate  likewise of the common reward's own network; None is phi's. Ours
     loadings              ours: preference bases that carry a reward loading over phi's outputs (``methods.loadings``);
                           None is the published model, whose bases are phi's outputs
     common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
@@ -68,7 +68,8 @@ class VRFParameters:
                           ``random`` starts as published
     filled                ours: outputs of phi that ``start`` leaves at zero become the directions along which users'
                           tastes spread most (``taste_axes``), by a population learnt so. If no taste stood out at all
-                          they stay at zero, and the common reward starts from the population's mean; None fills nothing
+                          they stay at zero, and a common reward that is linear starts from the population's mean. None
+                          fills nothing
     first_ridge           precision of the free user weights' prior in the first step, where there are loadings
     """
 
@@ -106,11 +107,17 @@ class VRFParameters:
             raise ValueError("common_network is that of the common reward: set common, or leave common_network out")
         if self.common_learning_rate is not None and self.common_network is None:
             raise ValueError("common_learning_rate is that of a network of its own: set common_network")
-        linear = self.basis.form == "linear" and (self.common_network is None or self.common_network.form == "linear")
-        if self.filled and (self.loadings is None or self.start != "detected" or not linear):
+        if self.filled and (self.loadings is None or self.start != "detected" or self.basis.form != "linear"):
             raise ValueError(
                 "filled is about outputs of phi beyond the detected directions, linear in the states: "
-                "set loadings, start to detected, and the forms of basis and common_network to linear"
+                "set loadings, start to detected, and basis.form to linear"
+            )
+        if self.filled and not self.filled.mean_learnt:
+            raise ValueError("filled takes the population's mean for everyone's reward: set its mean_learnt")
+        if self.phi_learning_rate < 0 or (self.common_learning_rate or 0) < 0:
+            raise ValueError(
+                "phi_learning_rate and common_learning_rate must not be negative, "
+                f"got {self.phi_learning_rate} and {self.common_learning_rate}"
             )
         if self.temperature <= 0:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
@@ -267,7 +274,7 @@ class VRF(FactorisedReward):
 
     @torch.no_grad()
     def prepare(self, known: PairBatch, generator: torch.Generator) -> None:
-        """With loadings: the bases start as the mixture of Gaussians that seen users' weights come from."""
+        """With loadings: phi is filled, and the bases start as the mixture that seen users' weights come from."""
         if self.loadings is None:
             return
         if not self.started:
@@ -283,15 +290,17 @@ class VRF(FactorisedReward):
         last.bias[:live] = factor.T @ last.bias[:live]
 
     def _fill(self, known: PairBatch, states: Tensor, parameters: EMParameters) -> None:
-        """Outputs that the start left at zero; where it left them all, nobody differs and the mean is everyone's."""
+        """Outputs that the start left at zero; where no taste stood out nobody differs, and the mean is everyone's."""
         found, last = self.phi.used(self.features), self.phi.last
+        if found == self.features:
+            return
         tastes = leading_tastes(known, states, self.features - found, parameters)
-        if found:
+        if found > (not self.settings.common):  # the common taste is an output like others where it has none of its own
             last.weight[found : self.features] = tastes.features
         elif self.settings.common:
             layer, row = (self.phi.common, 0) if isinstance(self.phi, BasisAndCommon) else (last, self.features)
-            assert isinstance(layer, nn.Linear)
-            layer.weight[row], layer.bias[row] = tastes.common, 0.0
+            if isinstance(layer, nn.Linear):
+                layer.weight[row], layer.bias[row] = tastes.common, 0.0
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
         """phi's parts at their own rates; loadings without weight decay, which pulls them to the common reward."""
@@ -299,16 +308,17 @@ class VRF(FactorisedReward):
         apart = {id(parameter) for parameter in (*self.phi.parameters(), *loadings)}
         others = [p for p in self.parameters() if id(p) not in apart]
         groups: list[dict[str, Any]] = [{"params": others, "lr": learning_rate}] if others else []
-        groups += [{"params": loadings, "lr": learning_rate, "weight_decay": 0.0}] if loadings else []
+        if self.loadings is not None and self.loadings.settings.learnt:
+            groups.append({"params": loadings, "lr": learning_rate, "weight_decay": 0.0})
         rates = [(part, share * learning_rate) for part, share in self._rates() if share]
         return groups + [{"params": list(part.parameters()), "lr": rate} for part, rate in rates]
 
     def _rates(self) -> Iterator[tuple[nn.Module, float]]:
         """phi's parts, each with its learning rate as a share of the encoder's."""
         share, common = self.settings.phi_learning_rate, self.settings.common_learning_rate
-        for part, outputs in self.phi.parts():
-            shared = outputs.start == self.features
-            yield part, common if shared and common is not None else share
+        yield self.phi.layers, share
+        if isinstance(self.phi, BasisAndCommon):
+            yield self.phi.common, share if common is None else common
 
     @torch.no_grad()
     def finish(self, reference: PairBatch) -> None:
@@ -365,8 +375,9 @@ class VRF(FactorisedReward):
             found |= {name: state[name] + more for name, more in self._latent_sums(reference, states).items()}
         if self.loadings is not None:
             assert phi is not None
-            belief = Belief(*(state[name] for name in BELIEF))
-            found |= _stored(absorb(belief, self._observed(reference, phi)))
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.loadings.settings.learnt):
+                belief = Belief(*(state[name] for name in BELIEF))
+                found |= _stored(absorb(belief, self._observed(reference, phi)))
         return found
 
     def _latent_sums(self, reference: PairBatch, states: Tensor) -> dict[str, Tensor]:

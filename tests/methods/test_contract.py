@@ -58,8 +58,8 @@ SMALL: dict[str, dict[str, object]] = {
         "unit_prior": True,
     },
     "vrf/filled": {
-        "basis": {"form": "linear", "bases": 2},
-        "loadings": {"bases": 4},
+        "basis": {"form": "linear", "bases": 8},
+        "loadings": {"bases": 4, "learnt": False},
         "filled": {"iterations": 4},
         "common": True,
         "common_network": {"form": "linear"},
@@ -180,9 +180,11 @@ def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> Non
     pairs = make_pairs(4, 6)
     shuffled = pairs.select(torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)))
     before, after = order_free(model.adapt(pairs)), order_free(model.adapt(shuffled))
-    filtered = isinstance(model, VRF) and model.loadings is not None  # pair by pair: nearly, see test_filtering
+    close = 1e-4
+    if isinstance(model, VRF) and model.loadings is not None:  # pair by pair: nearly, see test_filtering
+        close = 0.1 if model.settings.basis.form == "linear" else 0.02  # an untrained linear phi tells more of a pair
     for name in before:
-        torch.testing.assert_close(after[name], before[name], atol=0.1 if filtered else 1e-4, rtol=1e-4)
+        torch.testing.assert_close(after[name], before[name], atol=close, rtol=1e-4)
 
 
 def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:

@@ -1,9 +1,12 @@
 """The learnt population: a planted one is found again, the marginal likelihood rises, few users stay well-posed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
 
+from prefactor.methods import population
 from prefactor.methods.logistic import Observed
 from prefactor.methods.population import EMParameters, Population, em_step, expected_moments, learn_population
 from prefactor.segments import segment_sum
@@ -44,6 +47,21 @@ def test_a_planted_population_is_found_again() -> None:
     torch.testing.assert_close(found.covariance, PLANTED.covariance, atol=0.2, rtol=0)
     few = learn_population(world(500, 10), EMParameters(prior_users=0.0, iterations=15))
     assert few.covariance.trace() < found.covariance.trace() < PLANTED.covariance.trace() * 1.1
+
+
+def test_a_population_is_the_same_over_weights_and_over_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """(U, D, D) matrices where users have more pairs than dimensions, (U, n, n) ones where they have fewer."""
+    monkeypatch.setattr(population, "FEW_DIMENSIONS", 0)
+    observed, parameters, calls = world(40, 5, width=4), EMParameters(iterations=3), []
+    for name in ("fit_weights", "fit_kernel"):
+        fit = getattr(population, name)
+        monkeypatch.setattr(population, name, lambda *given, name=name, fit=fit: calls.append(name) or fit(*given))
+    by_weights = learn_population(observed, parameters)
+    padded = replace(observed, difference=torch.nn.functional.pad(observed.difference, (0, 4)))
+    by_pairs = learn_population(padded, parameters)
+    assert set(calls[:3]) == {"fit_weights"} and set(calls[3:]) == {"fit_kernel"}
+    torch.testing.assert_close(by_pairs.mean[:4], by_weights.mean)
+    torch.testing.assert_close(by_pairs.covariance[:4, :4], by_weights.covariance)
 
 
 def test_every_step_raises_the_marginal_likelihood() -> None:

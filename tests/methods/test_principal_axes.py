@@ -1,5 +1,7 @@
 """Principal axes: those of all differences at once, in whatever chunks they are summed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -13,7 +15,9 @@ def test_axes_are_those_of_all_differences(monkeypatch: pytest.MonkeyPatch) -> N
     states = pairs.responses.views["states"]
     difference = states[pairs.chosen] - states[pairs.rejected]
     monkeypatch.setattr(module, "PAIRS_PER_CHUNK", 10)
-    found = principal_axes(pairs, states)
-    torch.testing.assert_close(found.axes.T @ found.axes, torch.eye(WIDTH), atol=1e-5, rtol=0)
-    torch.testing.assert_close((difference @ found.axes).square().mean(0), found.variance, atol=1e-4, rtol=1e-4)
-    assert (found.variance.diff() >= 0).all()
+    variance, axes = principal_axes(pairs, states)
+    torch.testing.assert_close(axes.T @ axes, torch.eye(WIDTH), atol=1e-5, rtol=0)
+    torch.testing.assert_close((difference @ axes).square().mean(0), variance, atol=1e-4, rtol=1e-4)
+    assert (variance.diff() >= 0).all()
+    swapped, _ = principal_axes(replace(pairs, chosen=pairs.rejected, rejected=pairs.chosen), states)
+    torch.testing.assert_close(swapped, variance)

@@ -6,6 +6,7 @@ import torch
 from prefactor.methods import taste_axes as module
 from prefactor.methods.logistic import Observed
 from prefactor.methods.population import EMParameters, learn_population
+from prefactor.methods.principal_axes import principal_axes
 from prefactor.methods.taste_axes import leading_tastes
 from prefactor.preferences import PairBatch
 from tests.methods.test_user_scores import own_texts
@@ -63,3 +64,15 @@ def test_where_there_are_fewer_axes_the_rest_is_zero(monkeypatch: pytest.MonkeyP
     features = found(pairs, 4)
     assert features[:2].abs().amax(-1).min() > 0
     assert (features[2:] == 0).all()
+    states = pairs.responses.views["states"]
+    axes = principal_axes(pairs, states)[1][:, -2:]
+    tastes = leading_tastes(pairs, states, 2, PARAMETERS)
+    for within in (tastes.features, tastes.common):
+        torch.testing.assert_close(within @ axes @ axes.T, within, atol=1e-4, rtol=1e-4)
+
+
+def test_what_pairs_do_not_differ_by_is_no_feature() -> None:
+    """Five texts differ in four directions."""
+    features = found(make_pairs(20, 8, seen=True, responses=5), WIDTH)
+    assert features[:4].abs().amax(-1).min() > 0
+    assert (features[4:] == 0).all()

@@ -123,12 +123,15 @@ def cohort(role: str, rank: int, seed: int) -> Cohort:
     return Cohort(role, names, pairs, part, torch.arange(20).repeat(120))
 
 
+@pytest.mark.parametrize("filled", [None, {"iterations": 4}])
 @pytest.mark.parametrize("rank", [0, 2])
-def test_a_trained_vrf_is_personal_where_tastes_differ_and_common_where_they_do_not(rank: int) -> None:
+def test_a_trained_vrf_is_personal_where_tastes_differ_and_common_where_they_do_not(
+    rank: int, filled: dict[str, int] | None
+) -> None:
     """Both training steps: of one taste, users with contrary pairs get one and the same answer."""
     seen, held_out = cohort("seen", rank, 3), cohort("validation", rank, 4)
     model = {"basis": {"form": "linear", "bases": 6}, "latent": 4, "loadings": {"bases": 3}, "common": True}
-    settings = build(VRFParameters, {**model, "calibrated": True, "unit_prior": True}, "test")
+    settings = build(VRFParameters, {**model, "calibrated": True, "unit_prior": True, "filled": filled}, "test")
     shape, known = Shape(WIDTH, len(seen)), seen.known()
     vrf = VRF(settings, shape, torch.Generator().manual_seed(0))
     basis = vrf.first_step(torch.Generator().manual_seed(1))
@@ -139,6 +142,7 @@ def test_a_trained_vrf_is_personal_where_tastes_differ_and_common_where_they_do_
     train(basis, seen, held_out, steps, 0, "test")
     vrf.start_from(basis)
     train(vrf, seen, held_out, steps, 0, "test")
+    assert vrf.phi.used(6) == (rank if filled is None or rank == 0 else 6)
     asked, users = held_out.to_predict("validation"), vrf.adapt(held_out.known())
     common = vrf.compare(vrf.adapt(held_out.known(0)), asked).mean * users["scale"][asked.segment]
     common = common / vrf.prior_state(1)["scale"]

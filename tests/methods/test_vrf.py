@@ -267,10 +267,10 @@ def test_preparing_starts_from_the_mixture_and_keeps_the_common_reward() -> None
     torch.testing.assert_close(model.loadings.log_share.exp().sum(), torch.tensor(1.0), atol=1e-5, rtol=0)
 
 
-COMMON = ({"common": False}, {"common": True}, {"common": True, "common_network": {"form": "linear"}})
+COMMON = ({"common": True}, {"common": True, "common_network": {"form": "linear"}})
 
 
-@pytest.mark.parametrize("common", COMMON)
+@pytest.mark.parametrize("common", [{"common": False}, *COMMON])
 def test_outputs_that_a_start_leaves_are_filled_where_a_taste_was_found(common: dict[str, object]) -> None:
     model, known = filled(2, **common), make_pairs(20, 8, seen=True)
     before = model.basis_differences(known)
@@ -290,10 +290,15 @@ def test_without_a_taste_nothing_is_filled_and_the_population_s_mean_is_common(c
     model.prepare(known, torch.Generator().manual_seed(0))
     assert model.phi.used(5) == 0
     found, states = model.basis_differences(known), model.scaled(known.responses)
-    assert (found[:, :5] == 0).all()
-    if common["common"]:
-        mean = leading_tastes(known, states, 5, model.settings.filled).common
-        torch.testing.assert_close(found[:, 5], model.differences(states @ mean, known), atol=1e-4, rtol=1e-4)
+    mean = leading_tastes(known, states, 5, model.settings.filled).common
+    torch.testing.assert_close(found[:, 5], model.differences(states @ mean, known), atol=1e-4, rtol=1e-4)
+
+
+def test_the_common_taste_alone_is_no_taste_that_differs() -> None:
+    """Without a reward for everyone the first output is what all share."""
+    model, known = filled(1), make_pairs(20, 8, seen=True)
+    model.prepare(known, torch.Generator().manual_seed(0))
+    assert model.phi.used(5) == 1
 
 
 def filled(taken: int, **changes: object) -> VRF:
@@ -306,14 +311,41 @@ def filled(taken: int, **changes: object) -> VRF:
     return model
 
 
+def test_a_start_that_takes_all_outputs_is_kept() -> None:
+    model, known = filled(5, common=True), make_pairs(20, 8, seen=True)
+    before = model.basis_differences(known)[:, :5]
+    model.prepare(known, torch.Generator().manual_seed(0))
+    after = model.basis_differences(known)[:, :5]
+    torch.testing.assert_close(before @ torch.linalg.lstsq(before, after).solution, after, atol=1e-3, rtol=1e-3)
+
+
+def test_loadings_that_are_not_learnt_stay_and_nothing_is_learnt_through_the_filter() -> None:
+    model = loaded(common=True, common_network={"form": "linear"}, loadings={"bases": 4, "learnt": False})
+    batch = make_pairs(6, 6, seen=True)
+    batch = replace(batch, reference=torch.arange(len(batch)) % 6 < 3)
+    assert not any(parameter.requires_grad for parameter in model.loadings.parameters())
+    learnable = {id(parameter) for group in model.learnable(0.1) for parameter in group["params"]}
+    assert learnable == {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    model.loss(batch, torch.Generator().manual_seed(0)).backward()
+    gradient = model.phi.common.weight.grad
+    state = model.adapt(batch.references())
+    margin = model.judge(state, batch.targets().segment, model.basis_differences(batch.targets()))
+    model.zero_grad()
+    (-F.logsigmoid(margin.attenuated()).mean()).backward()
+    assert torch.equal(gradient, model.phi.common.weight.grad)
+
+
 def test_filling_is_refused_where_it_means_nothing() -> None:
-    network = {"common": True, "common_network": {"form": "mlp"}}
-    changes = ({"start": "svd"}, {"loadings": None}, {"basis": {"form": "mlp", "bases": 3}}, network)
+    changes = ({"start": "svd"}, {"loadings": None}, {"basis": {"form": "mlp", "bases": 3}})
     for change in changes:
         with pytest.raises(InputError, match="filled is about outputs of phi beyond the detected directions"):
             loaded(filled={}, **change)
     with pytest.raises(InputError, match="set common_network"):
         loaded(common=True, common_learning_rate=0.1)
+    with pytest.raises(InputError, match="set its mean_learnt"):
+        loaded(filled={"mean_learnt": False})
+    with pytest.raises(InputError, match="phi_learning_rate and common_learning_rate must not be negative"):
+        make_vrf(phi_learning_rate=-0.1)
 
 
 def test_powers_are_those_that_predict_held_out_users_best() -> None:
