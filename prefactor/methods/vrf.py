@@ -395,7 +395,9 @@ class VRF(FactorisedReward):
         """phi (T, F) or (T, F + 1) to what loadings see of pairs: its R live outputs, and the common reward."""
         assert self.loadings is not None
         observed = Observed.personal(self.differences(phi, pairs), self.features, pairs)
-        return replace(observed, difference=observed.difference[:, : self.loadings.live])
+        difference = observed.difference[:, : self.loadings.live]
+        learnt = self.phi.last.weight.requires_grad  # else the common reward alone asks for phi's gradient
+        return replace(observed, difference=difference if learnt else difference.detach())
 
     def _state(self, kept: Mapping[str, Tensor]) -> UserState:
         """What is kept of the users' pairs, and all that follows from it."""

@@ -1,5 +1,7 @@
 """Filtering pairs one by one: the moments of the exact posterior, no order of users, no blow-up however wrong."""
 
+from dataclasses import replace
+
 import torch
 from torch.nn import functional as F
 
@@ -137,6 +139,19 @@ def test_the_gradient_is_that_of_the_formulas() -> None:
 
     inputs = (prior.mean, prior.covariance, prior.evidence, observed.difference, observed.offset)
     assert torch.autograd.gradcheck(moved, [value.clone().requires_grad_() for value in inputs])
+
+
+def test_gradients_are_the_same_where_features_need_none() -> None:
+    observed, prior = random_pairs(3, [3, 0, 1]), make_prior(3)
+    found = []
+    for learnt in (True, False):
+        mean = prior.mean.clone().requires_grad_()
+        pairs = replace(observed, difference=observed.difference.clone().requires_grad_(learnt))
+        belief = absorb(Belief(mean, prior.covariance, prior.evidence), pairs)
+        (belief.mean.sum() + belief.covariance.sum() + belief.evidence.sum()).backward()
+        assert (pairs.difference.grad is not None) == learnt
+        found.append(mean.grad)
+    assert torch.equal(*found)
 
 
 def test_every_step_is_that_of_the_formulas() -> None:

@@ -8,9 +8,11 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from torch.nn import functional as F
 
 from prefactor.errors import InputError
+from prefactor.methods import vrf
 from prefactor.methods.base import Margin, Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.bt import BT, BTParameters
+from prefactor.methods.filtering import absorb
 from prefactor.methods.gaussians import Gaussians
 from prefactor.methods.loadings import POWERS
 from prefactor.methods.pair_encoder import PairEncoder
@@ -179,6 +181,16 @@ def test_a_common_network_learns_at_a_rate_of_its_own_while_phi_is_frozen() -> N
     assert all(rates[id(parameter)] == pytest.approx(0.1) for parameter in model.phi.common.parameters())
     assert not any(id(parameter) in rates or parameter.requires_grad for parameter in model.phi.layers.parameters())
     assert len(rates) == sum(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_frozen_phi_asks_the_filter_for_no_gradient(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    filtered = []
+    monkeypatch.setattr(vrf, "absorb", lambda belief, observed: filtered.append(observed) or absorb(belief, observed))
+    model = loaded(common=True, common_network={"form": "linear"}, phi_learning_rate=share, common_learning_rate=0.25)
+    model.adapt(make_pairs(6, 6, seen=True))
+    assert filtered[0].offset.requires_grad
+    assert filtered[0].difference.requires_grad == (share > 0)
 
 
 def test_the_first_step_hands_over_phi_and_scale() -> None:
