@@ -24,7 +24,7 @@ from prefactor.evaluation.calibration import (
 )
 from prefactor.evaluation.intervals import Interval, of_columns
 from prefactor.evaluation.items import Condition, Outcomes, interval_columns, outcomes_table
-from prefactor.evaluation.uncertainty import COMBINED
+from prefactor.evaluation.uncertainty import COMBINED, FITTED
 
 RESULTS = pa.schema(
     [
@@ -149,8 +149,8 @@ def selective(judged: Iterable[Judged]) -> pd.DataFrame:
     """Accuracy against coverage for each (split, shots): see ``calibration.selective_table``.
 
     ``by`` says what is set aside first: ``pairs`` of least confidence, or ``users`` of least mean confidence in the
-    pairs to predict, whose labels it does not need; ``combined`` are users of most uncertainty by that candidate
-    (``evaluation.uncertainty``), which no evaluation pair had a say in.
+    pairs to predict, whose labels it does not need; ``combined`` and ``fitted`` are users of most uncertainty by those
+    candidates (``evaluation.uncertainty``), where they were asked for: the first knows nothing of the pairs to predict.
     """
     return _by_condition((group, selective_table(_curves(group))) for group in judged if len(group.user_ids))
 
@@ -160,8 +160,10 @@ def _curves(group: Judged) -> Iterator[tuple[str, str, np.ndarray]]:
         yield "pairs", seed, selective_pairs(forecast)
         accuracy = group.figures[seed].accuracy
         yield "users", seed, selective_users(accuracy, -forecast.user_confidence())
-        if COMBINED in group.doubts.get(seed, {}):
-            yield COMBINED, seed, selective_users(accuracy, group.doubts[seed][COMBINED])
+        doubts = group.doubts.get(seed, {})
+        for name in (COMBINED, FITTED):
+            if name in doubts:
+                yield name, seed, selective_users(accuracy, doubts[name])
 
 
 def _by_condition(tables: Iterable[tuple[Judged, pd.DataFrame]]) -> pd.DataFrame:

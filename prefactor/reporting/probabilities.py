@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from prefactor.evaluation.uncertainty import COMBINED, FITTED
 from prefactor.reporting import curves
 from prefactor.reporting.panels import Panel, Styles, mark_of
 from prefactor.reporting.tables import ACCURACY, Section
@@ -12,7 +13,8 @@ FORMS = {"attenuated": "with the reward's variance", "plain": "plain"}
 SET_ASIDE = {  # what is set aside first, by its name in the table
     "pairs": "Least confident pairs set aside",
     "users": "Least confident users set aside",
-    "combined": "Most uncertain users set aside",
+    COMBINED: "Most uncertain users set aside",
+    FITTED: "Users of most expected error set aside",
 }
 
 

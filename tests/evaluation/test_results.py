@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import UserFigures
+from prefactor.evaluation.calibration import Forecast
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.results import (
     RESULTS,
@@ -16,9 +18,12 @@ from prefactor.evaluation.results import (
     per_user_table,
     read_results,
     result_rows,
+    selective,
     setting_text,
     write_results,
 )
+from prefactor.methods.base import Margin
+from tests.worlds import make_pairs
 
 IDENTITY = {
     "dataset": "tiny",
@@ -74,6 +79,24 @@ def test_only_accuracy_over_all_seeds_has_an_interval_over_prompts(judged: list[
     assert set(rows[has].resampled) == {"users; users and prompts"} and set(rows[~has].resampled) == {"users"}
     assert set(rows[has].n_items) == {6} and len(outcomes(known)) == 4 * (5 + 8 + 8)
     assert len(outcomes(judged)) == 0
+
+
+def test_users_are_set_aside_by_the_candidates_that_were_asked_for(judged: list[Judged]) -> None:
+    margin = torch.linspace(-2, 2, 40)
+    pairs = replace(make_pairs(8, 5), segment=torch.arange(8).repeat_interleave(5))
+    group = judged[1]
+    forecasts = {seed: Forecast.of(Margin(margin, torch.zeros(40)), pairs) for seed in group.figures}
+    errors = {seed: 1 - own.accuracy for seed, own in group.figures.items()}
+    known = replace(
+        group,
+        forecasts=forecasts,
+        doubts={seed: {"fitted": error, "combined": -error, "flip_rate": error} for seed, error in errors.items()},
+    )
+    curves = selective([known]).set_index("by")["accuracy"]
+    assert list(curves.index.unique()) == ["pairs", "users", "combined", "fitted"]
+    best, worst = curves["fitted"], curves["combined"]
+    assert (best.diff().dropna() <= 0).all() and (worst.diff().dropna() >= 0).all()
+    assert list(selective([replace(known, doubts={})])["by"].unique()) == ["pairs", "users"]
 
 
 def test_files_come_back(judged: list[Judged], tmp_path) -> None:

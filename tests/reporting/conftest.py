@@ -220,7 +220,7 @@ def _curves(folder: Path) -> None:
     frames = [pd.DataFrame({**place, "form": form, **rows}) for form in ("attenuated", "plain")]
     pd.concat(frames).to_parquet(folder / "reliability.parquet")
     kept = {"coverage": np.arange(1, 5) / 4, "accuracy": 0.9 - 0.05 * np.arange(4)}
-    frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users", "combined")]
+    frames = [pd.DataFrame({**place, "by": by, **kept}) for by in ("pairs", "users", "combined", "fitted")]
     pd.concat(frames).to_parquet(folder / "selective.parquet")
     pd.DataFrame({"users": [10, 100_000], "trained": [71_234, 871_234], "kept": [70_123] * 2}).to_parquet(
         folder / "size.parquet"

@@ -98,7 +98,7 @@ def test_curves_of_probabilities_are_drawn_for_every_method(whole: Path) -> None
     text = whole.read_text(encoding="utf-8")
     figures = re.findall(r"<figcaption>([^<]+)</figcaption>(<svg.*?</svg>)", text, flags=re.DOTALL)
     titles = ["Unseen users, with the reward", "Unseen users, plain"]
-    titles += ["Least confident pairs", "Least confident users", "Most uncertain users"]
+    titles += ["Least confident pairs", "Least confident users", "Most uncertain users", "Users of most expected error"]
     for title in titles:
         (drawn,) = [svg for caption, svg in figures if caption.startswith(title)]
         assert all(f">{name}</text>" in drawn for name in ("VRF default", "LoRe faithful", "BT default"))
