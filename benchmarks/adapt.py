@@ -14,7 +14,8 @@ import torch
 from prefactor.evaluation.latency import Newcomers, processor, seconds
 from prefactor.methods.base import Shape
 from prefactor.methods.basis import BasisParameters
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.preferences import PairBatch, Responses
 
 HIDDEN = 384  # of the embedded backbone

@@ -14,7 +14,8 @@ from prefactor.evaluation.accuracy import predict
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
 from prefactor.methods.basis import BasisParameters
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import build
 from prefactor.training import Trained, TrainingParameters, train, validate, write_history
 from tests.methods.test_contract import SMALL

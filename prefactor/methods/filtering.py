@@ -126,7 +126,7 @@ class _Choice(torch.autograd.Function):
         of_along = (kappa * miss).unsqueeze(-1) * of_mean - (kappa.square() * doubt).unsqueeze(-1) * twice
         of_along = of_along.addcmul(of_variance.unsqueeze(-1), difference.unsqueeze(1))  # (U,K,D)
         of_difference = None
-        if context.needs_input_grad[3]:  # a frozen phi needs none, and has it a fifth faster
+        if context.needs_input_grad[3]:  # a frozen phi needs none, and has it a sixth faster
             moved = (covariance.mT @ of_along.unsqueeze(-1)).squeeze(-1)  # (U,K,D), through S d
             moved = moved + of_expected.unsqueeze(-1) * mean + of_variance.unsqueeze(-1) * along
             of_difference = moved.sum(1)

@@ -22,7 +22,8 @@ from prefactor.evaluation.portrait import (
     units,
 )
 from prefactor.methods.base import Shape
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import build
 from tests.worlds import WIDTH, make_cohort, make_pairs
 

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from prefactor.methods.base import Margin, Shape
 from prefactor.methods.basis import BasisParameters
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 
 QUOTIENT = math.pi / 8  # c of the paper
 MODEL = VRF(VRFParameters(BasisParameters("linear", 2)), Shape(2, 1), torch.Generator().manual_seed(0))

@@ -12,7 +12,8 @@ from prefactor.methods.basis import BasisParameters
 from prefactor.methods.parallel_analysis import standing_out
 from prefactor.methods.pref import PReF, PReFParameters
 from prefactor.methods.user_scores import UserScores, distinct_directions
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import build
 from prefactor.preferences import PairBatch, Responses
 from prefactor.training import TrainingParameters, train

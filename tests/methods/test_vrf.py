@@ -17,7 +17,8 @@ from prefactor.methods.gaussians import Gaussians
 from prefactor.methods.loadings import POWERS
 from prefactor.methods.pair_encoder import PairEncoder
 from prefactor.methods.taste_axes import leading_tastes
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import build
 from tests.worlds import WIDTH, make_pairs
 

@@ -7,7 +7,8 @@ import torch
 from prefactor.backbones import Encoded
 from prefactor.methods.base import Shape
 from prefactor.methods.basis import BasisParameters
-from prefactor.methods.vrf import VRF, VRFParameters
+from prefactor.methods.vrf import VRF
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.preferences import PairBatch, Responses
 from prefactor.seeds import generator
 from prefactor.serving.model import KnownUsers, PersonalRanker

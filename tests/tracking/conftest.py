@@ -20,7 +20,7 @@ from prefactor.methods.basis import BasisParameters
 from prefactor.methods.bt import BTParameters
 from prefactor.methods.loadings import LoadingParameters
 from prefactor.methods.storage import save_model, save_users
-from prefactor.methods.vrf import VRFParameters
+from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import as_dict
 from prefactor.preferences import PairBatch, Preferences, Responses, content_id
 from prefactor.seeds import generator
