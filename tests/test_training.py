@@ -123,7 +123,7 @@ def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tens
     return model.state_dict()
 
 
-ADJUSTS = CALIBRATED | {"lore", "lr", "pref/network"}  # by held-out users: the scale of rewards, a prior's strength
+ADJUSTS = CALIBRATED | {"vrf/network", "lore", "lr", "pref/network"}  # by held-out users: scale, powers, strength
 SET_SO = {"loadings.power", "mean_weight", "strength"}  # and the mean of users' shares, which follows from their powers
 
 

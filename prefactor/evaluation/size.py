@@ -20,9 +20,9 @@ COUNTS = ("trained", "kept")
 def parameters_by_users(model: RewardModel, first_step: bool, users: Sequence[int] = SIZES) -> pd.DataFrame:
     """Columns ``users``, ``trained`` and ``kept``: of the same method on the same states, with so many seen users.
 
-    ``trained``: parameters that any of its steps fits, each once; ``first_step`` says whether one was run before the
-    last. ``kept``: those of the model that is saved, whether the last step fitted them or not. Constants (the input's
-    scale, calibration) are no parameters. Counted on models without memory for their numbers.
+    ``trained``: parameters that any of its steps fits, by gradient or in closed form, each once; ``first_step`` says
+    whether one was run before the last. ``kept``: those of the model that is saved. Constants (the input's scale,
+    calibration) are no parameters. Counted on models without memory for their numbers.
     """
     return pd.DataFrame([{"users": number, **_counts(model, first_step, number)} for number in users])
 
@@ -32,17 +32,18 @@ def _counts(model: RewardModel, first_step: bool, users: int) -> dict[str, int]:
     with torch.device("meta"):
         empty = type(model)(model.settings, shape, torch.Generator())  # type: ignore[call-arg]
         first = empty.first_step(torch.Generator()) if first_step else None
-    parameters = dict(empty.named_parameters())
-    fitted = {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
-    before = [] if first is None else _further(first, fitted)
-    return {"trained": _numbers([*fitted.values(), *before]), "kept": _numbers([*parameters.values()])}
+    kept = _sizes(empty)
+    further = 0 if first is None else sum(max(size - _own(kept, name), 0) for name, size in _sizes(first).items())
+    return {"trained": sum(kept.values()) + further, "kept": sum(kept.values())}
 
 
-def _further(first: RewardModel, fitted: dict[str, nn.Parameter]) -> list[nn.Parameter]:
-    """What the first step fits and the last one does not fit again: a part of one name and shape is the same part."""
-    own = ((name, parameter) for name, parameter in first.named_parameters() if parameter.requires_grad)
-    return [one for name, one in own if name not in fitted or fitted[name].shape != one.shape]
+def _own(kept: dict[str, int], name: str) -> int:
+    """How large a part of the first step is in the last one, 0 if it is not there: it may have got further outputs.
+
+    A part of one name is the same part, also where the first step's model is kept as a whole, within the other.
+    """
+    return next((size for own, size in kept.items() if f".{own}".endswith(f".{name}")), 0)
 
 
-def _numbers(parameters: Sequence[nn.Parameter]) -> int:
-    return sum(parameter.numel() for parameter in parameters)
+def _sizes(model: nn.Module) -> dict[str, int]:
+    return {name: parameter.numel() for name, parameter in model.named_parameters()}

@@ -1,7 +1,7 @@
 """A mixture of Gaussians over users' weights, learnt from many users' pairs by expectation maximisation.
 
-The model: w_u ~ sum_k pi_k N(m_k, S_k), and a user's pairs follow a logistic regression on w_u (``methods.logistic``).
-One component is empirical Bayes. The E step filters each user's pairs under each component (``methods.filtering``), as
+The model: w_u ~ sum_k pi_k N(m_k, S), and a user's pairs follow a logistic regression on w_u (``methods.logistic``).
+One component is empirical Bayes. The E step filters each user's pairs (``methods.filtering``), as
 the bases will at adaptation; the evidence gives the responsibilities (Bishop 2006, section 9.2).
 """
 
@@ -13,14 +13,14 @@ from torch import Tensor
 from prefactor.methods.filtering import Belief, absorb
 from prefactor.methods.logistic import Observed, fit_weights
 
-USERS_PER_CHUNK = 256  # bounds the (U, K, D, D) tensors of posteriors, and keeps them near the cache
+USERS_PER_CHUNK = 1_024  # bounds the (U, D, D) tensors of posteriors
 JITTER = 1e-4
 RESTARTS, K_MEANS_STEPS = 10, 30
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """K components over D weights: ``log_share`` (K,) in nats, ``mean`` (K, D), ``covariance`` (K, D, D)."""
+    """K components over D weights: ``log_share`` (K,) in nats, ``mean`` (K, D), one ``covariance`` (D, D)."""
 
     log_share: Tensor
     mean: Tensor
@@ -29,28 +29,23 @@ class Mixture:
 
 def posteriors(observed: Observed, mixture: Mixture) -> tuple[Belief, Tensor]:
     """Each user's weights under each component, and the log joint (U, K) of component and choices, in nats."""
-    found = absorb(Belief.prior(observed.users, mixture.mean, mixture.covariance), observed)
+    prior = Belief.prior(observed.users, mixture.mean, mixture.covariance)
+    found = absorb(prior, mixture.log_share, observed)
     return found, mixture.log_share + found.evidence
 
 
-def learn_mixture(
-    observed: Observed, components: int, iterations: int, prior_users: float, generator: torch.Generator
-) -> Mixture:
-    """Expectation maximisation from centres among the users' own fits.
-
-    A component's covariance is drawn to that of all components together as if ``prior_users`` further users had shown
-    it, which keeps small components well-posed.
-    """
+def learn_mixture(observed: Observed, components: int, iterations: int, generator: torch.Generator) -> Mixture:
+    """Expectation maximisation from centres among the users' own fits."""
     dimensions = observed.difference.shape[1]
     identity = torch.eye(dimensions, dtype=observed.difference.dtype, device=observed.difference.device)
     own = fit_weights(observed, identity.new_zeros(observed.users, dimensions), identity).mean  # (U,D)
     mixture = _start(own, components, generator)
     for _ in range(iterations):
-        mixture = em_step(observed, mixture, prior_users)
+        mixture = em_step(observed, mixture)
     return mixture
 
 
-def em_step(observed: Observed, mixture: Mixture, prior_users: float) -> Mixture:
+def em_step(observed: Observed, mixture: Mixture) -> Mixture:
     """One E step and one M step."""
     count, total = torch.zeros_like(mixture.log_share), torch.zeros_like(mixture.mean)
     square = torch.zeros_like(mixture.covariance)
@@ -60,30 +55,23 @@ def em_step(observed: Observed, mixture: Mixture, prior_users: float) -> Mixture
         away = found.mean - mixture.mean  # around the old means: moments around 0 would cancel in single precision
         count += share.sum(0)
         total += (share.unsqueeze(-1) * away).sum(0)
-        square += (share[..., None, None] * found.covariance).sum(0)
-        square += torch.einsum("uk,ukd,uke->kde", share, away, away)
+        square += found.covariance.sum(0) + torch.einsum("uk,ukd,uke->de", share, away, away)
     # A component that nobody belongs to stays where it was.
     shift = torch.where(count.unsqueeze(-1) > 1e-3, total / count.clamp(min=1e-6).unsqueeze(-1), 0.0)  # (K,D)
-    scatter = square - count[:, None, None] * shift.unsqueeze(-1) * shift.unsqueeze(-2)
-    return _with_pooled_covariance(count, mixture.mean + shift, scatter, prior_users)
-
-
-def _with_pooled_covariance(count: Tensor, mean: Tensor, scatter: Tensor, prior_users: float) -> Mixture:
-    users, components = float(count.sum()), len(count)
-    pooled = scatter.sum(0) / users
-    covariance = (scatter + prior_users * pooled) / (count + prior_users)[:, None, None]
-    covariance = covariance + JITTER * torch.eye(mean.shape[1], dtype=mean.dtype, device=mean.device)
-    return Mixture(((count + 1) / (users + components)).log(), mean, (covariance + covariance.mT) / 2)
+    covariance = (square - (count.unsqueeze(-1) * shift).T @ shift) / observed.users
+    covariance = covariance + JITTER * torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    log_share = ((count + 1) / (observed.users + len(count))).log()
+    return Mixture(log_share, mixture.mean + shift, (covariance + covariance.mT) / 2)
 
 
 def _start(points: Tensor, components: int, generator: torch.Generator) -> Mixture:
-    """Centres and shares by k-means, and the spread around the centres as every component's covariance."""
+    """Centres and shares by k-means, and the spread around the centres."""
     centre, label = k_means(points, components, generator)
     count = torch.bincount(label, minlength=components).to(points.dtype)
     away = points - centre[label]
     pooled = away.T @ away / len(points) + 0.1 * torch.eye(points.shape[1], dtype=points.dtype, device=points.device)
     share = ((count + 1) / (len(points) + components)).log()
-    return Mixture(share, centre, pooled.expand(components, -1, -1).clone())
+    return Mixture(share, centre, pooled)
 
 
 def k_means(points: Tensor, components: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

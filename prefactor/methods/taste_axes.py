@@ -26,6 +26,18 @@ RANK_TOLERANCE = 1e-6  # of the largest eigenvalue of M: what pairs do not diffe
 
 
 @dataclass(frozen=True)
+class FilledParameters(EMParameters):
+    """How many features are taken, ``outputs``, and how the population over weights on the states is learnt."""
+
+    outputs: int = 96
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.outputs < 1:
+            raise ValueError(f"outputs must be at least 1, got {self.outputs}")
+
+
+@dataclass(frozen=True)
 class Tastes:
     """Of standardised states: ``common`` (H,), m; ``features`` (F, H), those that tell tastes apart most first."""
 
@@ -34,18 +46,29 @@ class Tastes:
 
 
 @torch.no_grad()
-def leading_tastes(known: PairBatch, states: Tensor, most: int, parameters: EMParameters) -> Tastes:
+def leading_tastes(known: PairBatch, states: Tensor, beside: Tensor, parameters: FilledParameters) -> Tastes:
     """From seen users' pairs and standardised ``states`` (T, H).
 
-    ``most`` features; where pairs differ by fewer the last are zero.
+    Features of what tastes have ``beside`` some features (f, H): of margins, the part that is uncorrelated with
+    theirs over the pairs. Where pairs differ by fewer the last are zero.
     """
     variance, axes = (part[..., -AXES:] for part in principal_axes(known, states))  # (A,), (H,A)
     projected = states @ axes  # (T,H)@(H,A)
     difference = projected[known.chosen] - projected[known.rejected]  # (N,A)
     nothing = difference.new_zeros(len(difference))
     population = learn_population(Observed(difference, nothing, known.segment, known.n_users), parameters)
-    features = leading_features(population.covariance.double(), variance.double(), most)  # (F,A)
+    variance = variance.double()
+    rest = _apart((beside @ axes).double(), variance)  # (A,A)
+    covariance = rest @ population.covariance.double() @ rest.T
+    features = leading_features(covariance, variance, parameters.outputs)  # (F,A)
     return Tastes(axes @ population.mean, features.to(axes) @ axes.T)  # (F,A)@(A,H)
+
+
+def _apart(features: Tensor, variance: Tensor) -> Tensor:
+    """(A, A) map of weights to what the ``features`` (f, A) do not explain of their margins: I - V'(V M V')^-1 V M."""
+    weighted = features * variance  # (f,A) V M
+    explained = features.T @ torch.linalg.pinv(weighted @ features.T, hermitian=True) @ weighted
+    return torch.eye(len(variance), dtype=features.dtype, device=features.device) - explained
 
 
 def leading_features(covariance: Tensor, variance: Tensor, most: int) -> Tensor:

@@ -13,7 +13,7 @@ from prefactor.methods.base import Margin, RewardModel, Shape, UserState
 from prefactor.methods.basis import BasisAndCommon
 from prefactor.methods.calibration import Calibration
 from prefactor.methods.factorised import FactorisedReward
-from prefactor.methods.filtering import Belief, absorb
+from prefactor.methods.filtering import Belief
 from prefactor.methods.gaussians import (
     Gaussians,
     divergence_from_mixture,
@@ -26,9 +26,8 @@ from prefactor.methods.loadings import POWERS, Loadings, Power, pooled
 from prefactor.methods.logistic import Observed
 from prefactor.methods.lore import LoRe, LoReParameters
 from prefactor.methods.pair_encoder import LOG_STD_RANGE, PairEncoder
-from prefactor.methods.population import EMParameters
 from prefactor.methods.pref import PReF, PReFParameters
-from prefactor.methods.taste_axes import leading_tastes
+from prefactor.methods.taste_axes import FilledParameters, leading_tastes
 from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.preferences import PairBatch
 
@@ -49,7 +48,8 @@ class VRF(FactorisedReward):
     mean_weight: Tensor
 
     def __init__(self, settings: VRFParameters, shape: Shape, generator: torch.Generator) -> None:
-        self.features = settings.basis.bases  # outputs of phi that user weights act on
+        filled = 0 if settings.filled is None else settings.filled.outputs
+        self.features = settings.basis.bases + filled  # outputs of phi that user weights act on
         within = settings.common and settings.common_network is None
         basis = replace(settings.basis, bases=self.features + within)
         super().__init__(basis, settings, shape, generator, common=settings.common_network)
@@ -111,7 +111,7 @@ class VRF(FactorisedReward):
         """Each user's posterior and weight, in one forward pass.
 
         State: what later pairs move on, ``count`` (U,), ``shift`` and ``precision`` (U, D), and with loadings
-        ``belief`` (U, K, R), ``spread`` (U, K, R, R), ``evidence`` (U, K); ``mean`` and ``std`` (U, D) of q_u;
+        ``belief`` (U, K, R), ``spread`` (U, R, R), ``evidence`` (U, K); ``mean`` and ``std`` (U, D) of q_u;
         ``weight`` (U, K); with loadings ``loading`` (U, R) and ``covariance`` (U, R, R) of lambda_u's live entries;
         ``scale``, ``widening`` (U,).
         """
@@ -176,9 +176,16 @@ class VRF(FactorisedReward):
         return PReF(settings, self.shape, generator)
 
     def start_from(self, basis: RewardModel) -> None:
-        """Take over phi and the input's scale."""
+        """Take over phi and the input's scale; outputs that are to be filled are zero until then."""
         assert isinstance(basis, LoRe | PReF)
-        self.phi.load_state_dict(basis.phi.state_dict())
+        theirs = basis.phi.state_dict()
+        if self.settings.filled is not None:
+            fitted, further = self.settings.basis.bases, self.settings.filled.outputs
+            for name in ("layers.weight", "layers.bias"):
+                personal, common = theirs[name][:fitted], theirs[name][fitted:]
+                nothing = personal.new_zeros(further, *personal.shape[1:])
+                theirs[name] = torch.cat([personal, nothing, common])
+        self.phi.load_state_dict(theirs)
         self.scaler.load_state_dict(basis.scaler.state_dict())
         self.started = True
 
@@ -189,37 +196,30 @@ class VRF(FactorisedReward):
             return
         if not self.started:
             raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
-        known, last = known.compact(), self.phi.last
+        known = known.compact()
         states = self.scaled(known.responses)
+        self.loadings.rank.fill_(self.phi.live(self.features))
+        self.loadings.start(self._observed(known, self.phi(states)), generator)
         if self.settings.filled is not None:
             self._fill(known, states, self.settings.filled)
-        self.loadings.rank.fill_(self.phi.live(self.features))
-        observed = self._observed(known, self.phi(states))
-        factor, live = self.loadings.start(observed, generator), self.loadings.live  # (R,R) L
-        last.weight[:live] = factor.T @ last.weight[:live]  # phi' = L' phi
-        last.bias[:live] = factor.T @ last.bias[:live]
+            self.loadings.rank.fill_(self.phi.live(self.features))
 
-    def _fill(self, known: PairBatch, states: Tensor, parameters: EMParameters) -> None:
-        """Outputs that the start left at zero; where no taste stood out nobody differs, and the mean is everyone's."""
+    def _fill(self, known: PairBatch, states: Tensor, parameters: FilledParameters) -> None:
+        """Outputs after those found; where no taste stood out nobody differs, and the mean is everyone's."""
         found, last = self.phi.used(self.features), self.phi.last
-        if found == self.features:
-            return
-        tastes = leading_tastes(known, states, self.features - found, parameters)
+        tastes = leading_tastes(known, states, last.weight[:found], parameters)
         if found > (not self.settings.common):  # the common taste is an output like others where it has none of its own
-            last.weight[found : self.features] = tastes.features
+            last.weight[found : found + parameters.outputs] = tastes.features
         elif self.settings.common:
             layer, row = (self.phi.common, 0) if isinstance(self.phi, BasisAndCommon) else (last, self.features)
             if isinstance(layer, nn.Linear):
                 layer.weight[row], layer.bias[row] = tastes.common, 0.0
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
-        """phi's parts at their own rates; loadings without weight decay, which pulls them to the common reward."""
-        loadings = [] if self.loadings is None else list(self.loadings.parameters())
-        apart = {id(parameter) for parameter in (*self.phi.parameters(), *loadings)}
-        others = [p for p in self.parameters() if id(p) not in apart]
+        """phi's parts at their own rates."""
+        apart = {id(parameter) for parameter in self.phi.parameters()}
+        others = [p for p in self.parameters() if p.requires_grad and id(p) not in apart]
         groups: list[dict[str, Any]] = [{"params": others, "lr": learning_rate}] if others else []
-        if self.loadings is not None and self.loadings.settings.learnt:
-            groups.append({"params": loadings, "lr": learning_rate, "weight_decay": 0.0})
         rates = [(part, share * learning_rate) for part, share in self._rates() if share]
         return groups + [{"params": list(part.parameters()), "lr": rate} for part, rate in rates]
 
@@ -285,9 +285,8 @@ class VRF(FactorisedReward):
             found |= {name: state[name] + more for name, more in self._latent_sums(reference, states).items()}
         if self.loadings is not None:
             assert phi is not None
-            with torch.set_grad_enabled(torch.is_grad_enabled() and self.loadings.settings.learnt):
-                belief = Belief(*(state[name] for name in BELIEF))
-                found |= _stored(absorb(belief, self._observed(reference, phi)))
+            belief = Belief(*(state[name] for name in BELIEF))
+            found |= _stored(self.loadings.absorbed(belief, self._observed(reference, phi)))
         return found
 
     def _latent_sums(self, reference: PairBatch, states: Tensor) -> dict[str, Tensor]:
@@ -305,9 +304,7 @@ class VRF(FactorisedReward):
         """phi (T, F) or (T, F + 1) to what loadings see of pairs: its R live outputs, and the common reward."""
         assert self.loadings is not None
         observed = Observed.personal(self.differences(phi, pairs), self.features, pairs)
-        difference = observed.difference[:, : self.loadings.live]
-        learnt = self.phi.last.weight.requires_grad  # else the common reward alone asks for phi's gradient
-        return replace(observed, difference=difference if learnt else difference.detach())
+        return replace(observed, difference=observed.difference[:, : self.loadings.live])
 
     def _state(self, kept: Mapping[str, Tensor]) -> UserState:
         """What is kept of the users' pairs, and all that follows from it."""

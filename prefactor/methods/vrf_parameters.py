@@ -5,7 +5,7 @@ from typing import Literal
 
 from prefactor.methods.basis import BasisParameters, CommonParameters
 from prefactor.methods.loadings import LoadingParameters
-from prefactor.methods.population import EMParameters
+from prefactor.methods.taste_axes import FilledParameters
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class VRFParameters:
                           out of chance, of the preference matrix or of users' scores, so that phi's outputs are an
                           upper bound; ``svd``, the matrix' leading singular vectors, as many as phi has outputs;
                           ``random`` starts as published
-    filled                ours: outputs of phi that ``start`` leaves at zero become the directions along which users'
+    filled                ours: phi has further outputs, the directions beside those of ``start`` along which users'
                           tastes spread most (``taste_axes``), by a population learnt so. If no taste stood out at all
                           they stay at zero, and a common reward that is linear starts from the population's mean. None
-                          fills nothing
+                          adds nothing
     first_ridge           precision of the free user weights' prior in the first step, where there are loadings
     """
 
@@ -71,7 +71,7 @@ class VRFParameters:
     common_network: CommonParameters | None = None
     calibrated: bool = False
     start: Literal["detected", "svd", "random"] = "detected"
-    filled: EMParameters | None = None
+    filled: FilledParameters | None = None
     first_ridge: float = 1.0
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class VRFParameters:
             raise ValueError("common_learning_rate is that of a network of its own: set common_network")
         if self.filled and (self.loadings is None or self.start != "detected" or self.basis.form != "linear"):
             raise ValueError(
-                "filled is about outputs of phi beyond the detected directions, linear in the states: "
+                "filled adds outputs of phi beside the detected directions, linear in the states: "
                 "set loadings, start to detected, and basis.form to linear"
             )
         if self.filled and not self.filled.mean_learnt:

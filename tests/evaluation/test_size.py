@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from prefactor.evaluation.size import parameters_by_users
-from prefactor.training import trainable
 from tests.methods.test_contract import SMALL, make_model
 from tests.worlds import WIDTH
 
@@ -32,8 +31,7 @@ def counts(name: str, first_step: bool) -> tuple[int, int]:
 def test_the_counts_of_one_step_are_those_of_a_real_model(name: str) -> None:
     model = make_model(name)
     row = parameters_by_users(model, False, [model.shape.seen_users]).iloc[0]
-    assert row.trained == trainable(model)
-    assert row.kept == sum(parameter.numel() for parameter in model.parameters())
+    assert row.trained == row.kept == sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_bt_lr_is_its_bt() -> None:
@@ -52,14 +50,22 @@ def test_lore_has_a_basis_and_five_weights_a_user() -> None:
 
 
 def test_vrf_with_loadings_drops_the_weights_that_its_first_step_fits() -> None:
-    """Three outputs and a common one; four bases: loading and precision over three outputs, a share, a latent Gaussian;
+    """Three outputs and a common one; four bases: loading over three outputs, a share, a latent Gaussian; a covariance;
     the encoder reads two states. In the first step three weights a seen user; phi, which both fit, counts once."""
-    bases = 4 * (3 + 3 + 1) + 4 * (6 + 6)
+    bases = 4 * (3 + 1) + 9 + 4 * (6 + 6)
     encoder = sum(parameter.numel() for parameter in make_model("vrf/loadings").encoder.parameters())  # type: ignore[union-attr]
     assert encoder == linear(2 * WIDTH, HALF) + linear(HALF, 2 * 6)
     kept = mlp(4) + encoder + bases
     assert counts("vrf/loadings", True) == (kept + 3 * USERS, kept)
     assert counts("vrf/loadings", False) == (kept, kept)
+
+
+def test_outputs_that_are_added_to_phi_are_counted_and_the_others_once() -> None:
+    trained, kept = counts("vrf/filled", True)
+    without = {"basis": {"form": "linear", "bases": 8}, "filled": None}
+    row = parameters_by_users(make_model("vrf/filled", **without), True, [USERS]).iloc[0]
+    assert kept == row.kept
+    assert (trained - kept, row.trained - row.kept) == (3 * USERS, 8 * USERS)
 
 
 def test_a_phi_that_the_last_step_leaves_alone_was_still_trained() -> None:

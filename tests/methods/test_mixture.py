@@ -26,7 +26,7 @@ def observe(weights: torch.Tensor, pairs: int, seed: int = 0) -> Observed:
 
 def make_mixture(components: int = 2, width: int = WIDTH) -> Mixture:
     generator = torch.Generator().manual_seed(3)
-    root = torch.randn(components, width, width, generator=generator, dtype=torch.float64)
+    root = torch.randn(width, width, generator=generator, dtype=torch.float64)
     covariance = root @ root.mT + 0.3 * torch.eye(width, dtype=torch.float64)
     mean = torch.randn(components, width, generator=generator, dtype=torch.float64)
     return Mixture(torch.full((components,), -math.log(components), dtype=torch.float64), mean, covariance)
@@ -41,7 +41,7 @@ def test_evidence_is_close_to_the_integral_over_weights() -> None:
         rows = observed.segment == user
         likelihood = F.logsigmoid(observed.difference[rows] * grid).sum(0)
         for component in range(2):
-            spread = mixture.covariance[component].sqrt().squeeze()
+            spread = mixture.covariance.sqrt().squeeze()
             prior = torch.distributions.Normal(mixture.mean[component], spread).log_prob(grid)
             exact = torch.logsumexp(likelihood + prior, 0) + math.log(40 / 40_000) + mixture.log_share[component]
             torch.testing.assert_close(found[user, component], exact, atol=0.2, rtol=0)
@@ -53,7 +53,7 @@ def test_clusters_of_users_are_found() -> None:
     label = torch.randint(3, (240,), generator=generator)
     weights = centre[label] + 0.3 * torch.randn(240, WIDTH, generator=generator, dtype=torch.float64)
     observed = observe(weights, 40)
-    mixture = learn_mixture(observed, 3, 15, 5.0, torch.Generator().manual_seed(0))
+    mixture = learn_mixture(observed, 3, 15, torch.Generator().manual_seed(0))
     nearest = torch.cdist(centre, mixture.mean).amin(-1)
     assert (nearest < 1.0).all(), nearest
     share = posteriors(observed, mixture)[1].softmax(-1).argmax(-1)
@@ -68,7 +68,7 @@ def test_expectation_maximisation_raises_the_evidence() -> None:
     values = []
     for _ in range(6):
         values.append(float(posteriors(observed, mixture)[1].logsumexp(-1).mean()))
-        mixture = em_step(observed, mixture, prior_users=1e-6)
+        mixture = em_step(observed, mixture)
     assert values[-1] > values[0]
     assert all(later > earlier - 0.01 for earlier, later in pairwise(values)), values
 

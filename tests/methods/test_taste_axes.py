@@ -1,18 +1,20 @@
 """Directions along which tastes spread: together they are the population, and the first of them tell it best."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from prefactor.methods import taste_axes as module
 from prefactor.methods.logistic import Observed
-from prefactor.methods.population import EMParameters, learn_population
+from prefactor.methods.population import learn_population
 from prefactor.methods.principal_axes import principal_axes
-from prefactor.methods.taste_axes import leading_tastes
+from prefactor.methods.taste_axes import FilledParameters, Tastes, leading_tastes
 from prefactor.preferences import PairBatch
 from tests.methods.test_user_scores import own_texts
 from tests.worlds import WIDTH, make_pairs
 
-PARAMETERS = EMParameters(ridge=10.0, prior_users=3.0, iterations=8)
+PARAMETERS = FilledParameters(ridge=10.0, prior_users=3.0, iterations=8)
 
 
 def differences(pairs: PairBatch) -> torch.Tensor:
@@ -20,8 +22,13 @@ def differences(pairs: PairBatch) -> torch.Tensor:
     return states[pairs.chosen] - states[pairs.rejected]  # (N,H)
 
 
+def tastes(pairs: PairBatch, most: int, beside: torch.Tensor | None = None) -> Tastes:
+    states = pairs.responses.views["states"]
+    return leading_tastes(pairs, states, states[:0] if beside is None else beside, replace(PARAMETERS, outputs=most))
+
+
 def found(pairs: PairBatch, most: int) -> torch.Tensor:
-    return leading_tastes(pairs, pairs.responses.views["states"], most, PARAMETERS).features
+    return tastes(pairs, most).features
 
 
 def test_all_of_them_are_the_population() -> None:
@@ -33,7 +40,7 @@ def test_all_of_them_are_the_population() -> None:
     expected = ((difference @ population.covariance) * difference).sum(-1)  # (N,H)@(H,H)
     features = difference @ found(pairs, WIDTH).T
     torch.testing.assert_close(features.square().sum(-1), expected, atol=1e-3, rtol=1e-3)
-    common = leading_tastes(pairs, pairs.responses.views["states"], 1, PARAMETERS).common
+    common = tastes(pairs, 1).common
     torch.testing.assert_close(difference @ common, difference @ population.mean, atol=1e-3, rtol=1e-3)
 
 
@@ -66,9 +73,22 @@ def test_where_there_are_fewer_axes_the_rest_is_zero(monkeypatch: pytest.MonkeyP
     assert (features[2:] == 0).all()
     states = pairs.responses.views["states"]
     axes = principal_axes(pairs, states)[1][:, -2:]
-    tastes = leading_tastes(pairs, states, 2, PARAMETERS)
-    for within in (tastes.features, tastes.common):
+    for within in (tastes(pairs, 2).features, tastes(pairs, 2).common):
         torch.testing.assert_close(within @ axes @ axes.T, within, atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_beside_others_is_uncorrelated_with_them_and_is_what_they_leave() -> None:
+    """Of every pair's margin: what the others explain of it, and the rest; together the population's."""
+    pairs = make_pairs(40, 12, seen=True)
+    beside = torch.randn(2, WIDTH, generator=torch.Generator().manual_seed(4))
+    features = tastes(pairs, WIDTH, beside).features
+    others, own = differences(pairs) @ beside.T, differences(pairs) @ features.T  # (N,2), (N,H)
+    torch.testing.assert_close(own.T @ others / len(pairs), torch.zeros(WIDTH, 2), atol=1e-3, rtol=0)
+    assert features[: WIDTH - 2].abs().amax(-1).min() > 0 and not features[WIDTH - 2 :].any()
+    both = torch.cat([others, own[:, : WIDTH - 2]], -1)
+    whole = differences(pairs) @ found(pairs, WIDTH).T
+    explained = both @ torch.linalg.lstsq(both, whole).solution
+    torch.testing.assert_close(explained, whole, atol=1e-3, rtol=1e-3)
 
 
 def test_what_pairs_do_not_differ_by_is_no_feature() -> None:

@@ -143,7 +143,7 @@ def test_a_trained_vrf_is_personal_where_tastes_differ_and_common_where_they_do_
     train(basis, seen, held_out, steps, 0, "test")
     vrf.start_from(basis)
     train(vrf, seen, held_out, steps, 0, "test")
-    assert vrf.phi.used(6) == (rank if filled is None or rank == 0 else 6)
+    assert vrf.phi.used(vrf.features) == (rank if filled is None or rank == 0 else WIDTH)
     asked, users = held_out.to_predict("validation"), vrf.adapt(held_out.known())
     common = vrf.compare(vrf.adapt(held_out.known(0)), asked).mean * users["scale"][asked.segment]
     common = common / vrf.prior_state(1)["scale"]
