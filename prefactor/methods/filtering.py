@@ -1,10 +1,11 @@
 """A mixture of Gaussians over a user's reward weights, moved by one pair after another in closed form.
 
 Assumed density filtering (Opper 1998; Minka 2001): after each choice the belief, K Gaussians N(m_k, S) with shares
-rho_k, is replaced by the nearest such mixture, each Gaussian with the mean of the exact posterior under it, and S the
-mean of their covariances by rho; sigmoid's mean under a Gaussian is MacKay's approximation (1992; VRF Eq. 8). For a
-pair with feature difference d and offset o, z_k = d.m_k + o, v = d'Sd, kappa = (1 + pi v / 8)^-1/2, p_k = sigmoid(kappa
-z_k), and r = kappa^2 sum_k rho_k p_k (1 - p_k) with rho after the choice:
+rho_k, is replaced by the nearest such mixture (in divergence of Gaussian and weight together): each Gaussian has the
+mean of the exact posterior under it, and S is the mean of their covariances by rho. The mean of a sigmoid under a
+Gaussian is MacKay's approximation (1992; VRF Eq. 8). For a pair with feature difference d and offset o, z_k = d.m_k
++ o, v = d'Sd, kappa = (1 + pi v / 8)^-1/2, p_k = sigmoid(kappa z_k), and r = kappa^2 sum_k rho_k p_k (1 - p_k) with
+rho after the choice:
 
     log evidence_k  log p_k        m_k <- m_k + kappa (1 - p_k) S d        S <- S - r S d d' S
 
@@ -57,8 +58,8 @@ class Belief:
 def absorb(belief: Belief, log_share: Tensor, observed: Observed) -> Belief:
     """The users' belief after all their pairs, in the order in which they come; users of similar numbers at once.
 
-    ``log_share`` (K,) are the Gaussians' shares among all users, in nats. No gradient passes: a belief is made of
-    pairs, phi and bases as they are.
+    ``log_share`` (K,) are the Gaussians' shares among all users, in nats; rho is by Bayes' rule from there, whatever
+    else a user's shares are read from later. No gradient passes: a belief is made of pairs, phi and bases as they are.
     """
     mean, covariance, evidence = (
         values.clone(memory_format=torch.contiguous_format)

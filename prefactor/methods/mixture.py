@@ -1,8 +1,8 @@
 """A mixture of Gaussians over users' weights, learnt from many users' pairs by expectation maximisation.
 
 The model: w_u ~ sum_k pi_k N(m_k, S), and a user's pairs follow a logistic regression on w_u (``methods.logistic``).
-One component is empirical Bayes. The E step filters each user's pairs (``methods.filtering``), as
-the bases will at adaptation; the evidence gives the responsibilities (Bishop 2006, section 9.2).
+One component is empirical Bayes. The E step filters each user's pairs (``methods.filtering``), as the bases will at
+adaptation; the evidence gives the responsibilities (Bishop 2006, section 9.2).
 """
 
 from dataclasses import dataclass
@@ -53,12 +53,13 @@ def em_step(observed: Observed, mixture: Mixture) -> Mixture:
         found, joint = posteriors(part, mixture)
         share = joint.softmax(-1)  # (U,K)
         away = found.mean - mixture.mean  # around the old means: moments around 0 would cancel in single precision
+        weighed = share.unsqueeze(-1) * away  # (U,K,D)
         count += share.sum(0)
-        total += (share.unsqueeze(-1) * away).sum(0)
-        square += found.covariance.sum(0) + torch.einsum("uk,ukd,uke->de", share, away, away)
+        total += weighed.sum(0)
+        square += found.covariance.sum(0) + weighed.flatten(0, 1).T @ away.flatten(0, 1)  # (D,UK)@(UK,D)
     # A component that nobody belongs to stays where it was.
     shift = torch.where(count.unsqueeze(-1) > 1e-3, total / count.clamp(min=1e-6).unsqueeze(-1), 0.0)  # (K,D)
-    covariance = (square - (count.unsqueeze(-1) * shift).T @ shift) / observed.users
+    covariance = (square - (count.unsqueeze(-1) * shift).T @ shift) / observed.users  # (D,K)@(K,D)
     covariance = covariance + JITTER * torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
     log_share = ((count + 1) / (observed.users + len(count))).log()
     return Mixture(log_share, mixture.mean + shift, (covariance + covariance.mT) / 2)

@@ -60,11 +60,16 @@ class EMParameters:
 class LearntPopulation(nn.Module):
     """A model's N(m, S) over D weights: N(0, I / ridge) until it is learnt."""
 
+    mean: Tensor
+
     def __init__(self, dimensions: int, parameters: EMParameters) -> None:
         super().__init__()
         self.parameters_of_em = parameters
         start = Population.standard(dimensions, parameters.ridge, torch.empty(0))
-        self.mean = nn.Parameter(start.mean, requires_grad=parameters.mean_learnt)
+        if parameters.mean_learnt:
+            self.mean = nn.Parameter(start.mean)
+        else:
+            self.register_buffer("mean", start.mean)
         self.covariance = nn.Parameter(start.covariance)
 
     @torch.no_grad()

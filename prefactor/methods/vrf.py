@@ -191,22 +191,24 @@ class VRF(FactorisedReward):
 
     @torch.no_grad()
     def prepare(self, known: PairBatch, generator: torch.Generator) -> None:
-        """With loadings: phi is filled, and the bases start as the mixture that seen users' weights come from."""
+        """With loadings: the bases become the mixture that seen users' weights come from, then phi is filled."""
         if self.loadings is None:
             return
         if not self.started:
             raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
         known = known.compact()
         states = self.scaled(known.responses)
-        self.loadings.rank.fill_(self.phi.live(self.features))
+        # Of the outputs found alone: among many weak ones the mixture's means are mostly noise.
+        found = self.phi.used(self.features)
+        self.loadings.rank.fill_(max(found, 1))
         self.loadings.start(self._observed(known, self.phi(states)), generator)
         if self.settings.filled is not None:
-            self._fill(known, states, self.settings.filled)
+            self._fill(found, known, states, self.settings.filled)
             self.loadings.rank.fill_(self.phi.live(self.features))
 
-    def _fill(self, known: PairBatch, states: Tensor, parameters: FilledParameters) -> None:
+    def _fill(self, found: int, known: PairBatch, states: Tensor, parameters: FilledParameters) -> None:
         """Outputs after those found; where no taste stood out nobody differs, and the mean is everyone's."""
-        found, last = self.phi.used(self.features), self.phi.last
+        last = self.phi.last
         tastes = leading_tastes(known, states, last.weight[:found], parameters)
         if found > (not self.settings.common):  # the common taste is an output like others where it has none of its own
             last.weight[found : found + parameters.outputs] = tastes.features

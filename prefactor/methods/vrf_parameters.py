@@ -88,6 +88,15 @@ class VRFParameters:
             )
         if self.filled and not self.filled.mean_learnt:
             raise ValueError("filled takes the population's mean for everyone's reward: set its mean_learnt")
+        if (
+            self.loadings is not None
+            and not self.loadings.matched
+            and not (self.phi_learning_rate or self._common_rate)
+        ):
+            raise ValueError(
+                "without an encoder and with phi and the common reward at rest the second step has nothing to learn: "
+                "set loadings.matched, phi_learning_rate or common_learning_rate"
+            )
         if self.phi_learning_rate < 0 or (self.common_learning_rate or 0) < 0:
             raise ValueError(
                 "phi_learning_rate and common_learning_rate must not be negative, "
@@ -97,3 +106,10 @@ class VRFParameters:
             raise ValueError(f"temperature must be positive, got {self.temperature}")
         if self.pooling == "mean" and self.unit_prior:
             raise ValueError("unit_prior is a factor of the product of Gaussians: set pooling to 'product'")
+
+    @property
+    def _common_rate(self) -> float:
+        """Of the common reward's own network, as a share of the encoder's; 0 without one."""
+        if self.common_network is None:
+            return 0.0
+        return self.phi_learning_rate if self.common_learning_rate is None else self.common_learning_rate

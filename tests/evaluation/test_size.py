@@ -45,6 +45,12 @@ def test_eb_has_phi_a_population_and_its_first_step_s_weights() -> None:
     assert counts("eb", True) == (size, size)
 
 
+def test_a_population_whose_mean_stays_zero_has_no_mean() -> None:
+    still = make_model("eb", population={"mean_learnt": False})
+    row = parameters_by_users(still, True, [USERS]).iloc[0]
+    assert (row.trained, row.kept) == (mlp(6) + 25 + 5 * USERS,) * 2
+
+
 def test_lore_has_a_basis_and_five_weights_a_user() -> None:
     assert counts("lore", False) == (linear(WIDTH, 5) + 5 * USERS,) * 2
 

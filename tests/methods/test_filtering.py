@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch.nn import functional as F
 
+from prefactor.methods import filtering as module
 from prefactor.methods.filtering import Belief, absorb
 from prefactor.methods.logistic import Observed
 
@@ -128,12 +130,17 @@ def test_a_belief_is_made_of_pairs_as_they_are() -> None:
     assert torch.equal(prior.mean, before[0]) and torch.equal(prior.covariance, before[1])
 
 
-def test_every_step_is_that_of_the_formulas() -> None:
-    """User by user and pair by pair, as the module's docstring writes them."""
-    observed, prior = random_pairs(3, [4, 0, 2]), make_prior(3)
+@pytest.mark.parametrize("cells", [module.CELLS_PER_CHUNK, 50])
+def test_every_step_is_that_of_the_formulas(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """User by user and pair by pair, as the module's docstring writes them; many users or few at once.
+
+    Some numbers of pairs differ and are filtered side by side, the shorter ones filled up.
+    """
+    monkeypatch.setattr(module, "CELLS_PER_CHUNK", cells)
+    observed, prior = random_pairs(10, [6, 0, 5, 4, 7, 2, 3, 13, 9, 1]), make_prior(10)
     log_share = torch.tensor([0.2, 0.8], dtype=torch.float64).log()
     found = absorb(prior, log_share, observed)
-    for user in range(3):
+    for user in range(10):
         m, s, evidence = prior.mean[user], prior.covariance[user], torch.zeros(2).double()
         for row in torch.nonzero(observed.segment == user).flatten():
             d, o = observed.difference[row], observed.offset[row]

@@ -73,6 +73,14 @@ def test_expectation_maximisation_raises_the_evidence() -> None:
     assert all(later > earlier - 0.01 for earlier, later in pairwise(values)), values
 
 
+def test_without_pairs_nothing_moves() -> None:
+    mixture, nothing = make_mixture(), observe(torch.zeros(40, WIDTH, dtype=torch.float64), 0)
+    found = em_step(nothing, mixture)
+    torch.testing.assert_close(found.mean, mixture.mean)
+    torch.testing.assert_close(found.covariance, mixture.covariance, atol=2e-4, rtol=0)  # but for the jitter
+    torch.testing.assert_close(found.log_share, mixture.log_share)
+
+
 def test_centres_are_the_means_of_their_points() -> None:
     points = torch.randn(200, WIDTH, generator=torch.Generator().manual_seed(4))
     centre, label = k_means(points, 5, torch.Generator().manual_seed(0))

@@ -78,17 +78,23 @@ def test_where_there_are_fewer_axes_the_rest_is_zero(monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_beside_others_is_uncorrelated_with_them_and_is_what_they_leave() -> None:
-    """Of every pair's margin: what the others explain of it, and the rest; together the population's."""
+    """Of every pair's margin its variance over users is that of what the others do not explain."""
     pairs = make_pairs(40, 12, seen=True)
     beside = torch.randn(2, WIDTH, generator=torch.Generator().manual_seed(4))
     features = tastes(pairs, WIDTH, beside).features
     others, own = differences(pairs) @ beside.T, differences(pairs) @ features.T  # (N,2), (N,H)
     torch.testing.assert_close(own.T @ others / len(pairs), torch.zeros(WIDTH, 2), atol=1e-3, rtol=0)
     assert features[: WIDTH - 2].abs().amax(-1).min() > 0 and not features[WIDTH - 2 :].any()
-    both = torch.cat([others, own[:, : WIDTH - 2]], -1)
-    whole = differences(pairs) @ found(pairs, WIDTH).T
-    explained = both @ torch.linalg.lstsq(both, whole).solution
-    torch.testing.assert_close(explained, whole, atol=1e-3, rtol=1e-3)
+    whole = differences(pairs) @ found(pairs, WIDTH).T  # all tastes, each of unit variance over users
+    left = whole - others @ torch.linalg.lstsq(others, whole).solution
+    torch.testing.assert_close(own.square().sum(-1), left.square().sum(-1), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("others", [4, 12])
+def test_nothing_is_beside_others_that_explain_all(others: int) -> None:
+    """Five texts differ in four directions, of which random features leave nothing but rounding errors."""
+    beside = torch.randn(others, WIDTH, generator=torch.Generator().manual_seed(4))
+    assert not tastes(make_pairs(20, 8, seen=True, responses=5), WIDTH, beside).features.any()
 
 
 def test_what_pairs_do_not_differ_by_is_no_feature() -> None:

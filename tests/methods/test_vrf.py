@@ -332,6 +332,8 @@ def test_filling_is_refused_where_it_means_nothing() -> None:
             loaded(filled={}, **change)
     with pytest.raises(InputError, match="set common_network"):
         loaded(common=True, common_learning_rate=0.1)
+    with pytest.raises(InputError, match="the second step has nothing to learn"):
+        loaded(loadings={"bases": 4, "matched": False}, phi_learning_rate=0.0)
     with pytest.raises(InputError, match="set its mean_learnt"):
         loaded(filled={"mean_learnt": False})
     with pytest.raises(InputError, match="phi_learning_rate and common_learning_rate must not be negative"):
