@@ -66,9 +66,7 @@ def leading_tastes(known: PairBatch, states: Tensor, beside: Tensor, parameters:
     covariance, variance = population.covariance.double(), variance.double()
     rest = _apart((beside @ axes).double(), variance)  # (A,A)
     _, spread = _root_and_spread(covariance, variance)
-    least = RANK_TOLERANCE * float(
-        torch.linalg.eigvalsh(spread)[-1]
-    )  # of all tastes, not of a rest that may be nothing
+    least = RANK_TOLERANCE * float(torch.linalg.eigvalsh(spread)[-1])  # of all tastes: the rest may be nothing
     features = leading_features(rest @ covariance @ rest.T, variance, parameters.outputs, least)  # (F,A)
     return Tastes(axes @ population.mean, features.to(axes) @ axes.T)  # (F,A)@(A,H)
 

@@ -227,10 +227,9 @@ class VRF(FactorisedReward):
 
     def _rates(self) -> Iterator[tuple[nn.Module, float]]:
         """phi's parts, each with its learning rate as a share of the encoder's."""
-        share, common = self.settings.phi_learning_rate, self.settings.common_learning_rate
-        yield self.phi.layers, share
+        yield self.phi.layers, self.settings.phi_learning_rate
         if isinstance(self.phi, BasisAndCommon):
-            yield self.phi.common, share if common is None else common
+            yield self.phi.common, self.settings.common_rate
 
     @torch.no_grad()
     def finish(self, reference: PairBatch) -> None:

@@ -88,11 +88,8 @@ class VRFParameters:
             )
         if self.filled and not self.filled.mean_learnt:
             raise ValueError("filled takes the population's mean for everyone's reward: set its mean_learnt")
-        if (
-            self.loadings is not None
-            and not self.loadings.matched
-            and not (self.phi_learning_rate or self._common_rate)
-        ):
+        alone = self.loadings is not None and not self.loadings.matched
+        if alone and not (self.phi_learning_rate or self.common_rate):
             raise ValueError(
                 "without an encoder and with phi and the common reward at rest the second step has nothing to learn: "
                 "set loadings.matched, phi_learning_rate or common_learning_rate"
@@ -108,8 +105,8 @@ class VRFParameters:
             raise ValueError("unit_prior is a factor of the product of Gaussians: set pooling to 'product'")
 
     @property
-    def _common_rate(self) -> float:
-        """Of the common reward's own network, as a share of the encoder's; 0 without one."""
+    def common_rate(self) -> float:
+        """The learning rate of the common reward's own network, as a share of the encoder's; 0 without one."""
         if self.common_network is None:
             return 0.0
         return self.phi_learning_rate if self.common_learning_rate is None else self.common_learning_rate

@@ -182,7 +182,7 @@ def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> Non
     before, after = order_free(model.adapt(pairs)), order_free(model.adapt(shuffled))
     close = 1e-4
     if isinstance(model, VRF) and model.loadings is not None:  # pair by pair: nearly, see test_filtering
-        close = 0.2 if model.settings.basis.form == "linear" else 0.02  # an untrained linear phi tells more of a pair
+        close = 0.15 if model.settings.basis.form == "linear" else 0.02  # an untrained linear phi tells more of a pair
     for name in before:
         torch.testing.assert_close(after[name], before[name], atol=close, rtol=1e-4)
 
