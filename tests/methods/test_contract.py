@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from prefactor.errors import InputError
 from prefactor.methods import METHODS
@@ -185,6 +186,39 @@ def test_a_user_does_not_depend_on_the_order_of_pairs(model: RewardModel) -> Non
         close = 0.15 if model.settings.basis.form == "linear" else 0.02  # an untrained linear phi tells more of a pair
     for name in before:
         torch.testing.assert_close(after[name], before[name], atol=close, rtol=1e-4)
+
+
+class Operations(TorchDispatchMode):
+    """Counts the operations on tensors, whatever their sizes."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def repeated(pairs: PairBatch, times: int) -> PairBatch:
+    """Every user ``times`` times, as different users: an iteration until all agree needs as many rounds."""
+    number = torch.arange(times).repeat_interleave(len(pairs)) * pairs.n_users
+    return replace(
+        pairs,
+        chosen=pairs.chosen.repeat(times),
+        rejected=pairs.rejected.repeat(times),
+        segment=pairs.segment.repeat(times) + number,
+        users=pairs.users.repeat(times),
+    )
+
+
+def test_a_further_user_costs_less_than_one_operation_on_tensors(model: RewardModel) -> None:
+    few = make_pairs(3, 5)
+    counts = []
+    for pairs in (few, repeated(few, 12)):
+        with Operations() as operations:
+            model.adapt(pairs)
+        counts.append(operations.count)
+    assert counts[0] > 0
+    assert counts[1] - counts[0] < 11 * few.n_users
 
 
 def test_a_user_without_pairs_gets_a_finite_answer(model: RewardModel) -> None:
