@@ -93,20 +93,24 @@ def correct(margin: Tensor) -> Tensor:
     return torch.heaviside(margin, margin.new_tensor(0.5))
 
 
+def per_pair(margin: Margin) -> dict[str, Tensor]:
+    """(N,) by metric: whether the choice is correct, -log P(y+ preferred) and (1 - P(y+ preferred))^2."""
+    logits, plain = margin.attenuated(), margin.mean
+    return {
+        "accuracy": correct(plain),
+        "log_loss": -F.logsigmoid(logits),
+        "brier": torch.sigmoid(-logits).square(),
+        "log_loss_plain": -F.logsigmoid(plain),
+        "brier_plain": torch.sigmoid(-plain).square(),
+    }
+
+
 def per_user(margin: Margin, pairs: PairBatch) -> UserFigures:
-    """Share of a user's pairs that are correct, mean -log P(y+ preferred) and mean (1 - P(y+ preferred))^2."""
+    """Means over a user's pairs of what ``per_pair`` says of each."""
     count = pairs.pairs_per_user()
     undefined = torch.where(count > 0, 0.0, torch.nan).to(torch.float64)
-
-    def mean(values: Tensor) -> np.ndarray:
-        return (segment_mean(values.double(), pairs.segment, pairs.n_users) + undefined).numpy()  # (N,) -> (U,)
-
-    logits, plain = margin.attenuated(), margin.mean
-    return UserFigures(
-        accuracy=mean(correct(plain)),
-        log_loss=mean(-F.logsigmoid(logits)),
-        pairs=count.numpy(),
-        brier=mean(torch.sigmoid(-logits).square()),
-        log_loss_plain=mean(-F.logsigmoid(plain)),
-        brier_plain=mean(torch.sigmoid(-plain).square()),
-    )
+    means = {
+        metric: (segment_mean(values.double(), pairs.segment, pairs.n_users) + undefined).numpy()  # (N,) -> (U,)
+        for metric, values in per_pair(margin).items()
+    }
+    return UserFigures(pairs=count.numpy(), **means)

@@ -12,9 +12,11 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import csr_array
 
 from prefactor.evaluation.accuracy import correct
-from prefactor.evaluation.intervals import ENDS, Interval, resampled_means
+from prefactor.evaluation.intervals import ENDS, RESAMPLES, Interval, resampled_means
+from prefactor.evaluation.items import Outcomes, moved_by_items
 from prefactor.methods.base import Margin
 from prefactor.preferences import PairBatch
 
@@ -51,6 +53,10 @@ class Forecast:
         """(N,) what a pair is of its user: shares of a user sum to 1."""
         return 1 / np.bincount(self.user, minlength=self.users)[self.user]
 
+    def bins(self, form: str) -> np.ndarray:
+        """(N,) the bin of each pair."""
+        return np.minimum(((self.confidence[form] - 0.5) * 2 * BINS).astype(np.int64), BINS - 1)
+
     def user_confidence(self, form: str = ATTENUATED) -> np.ndarray:
         """(U,) mean confidence in a user's pairs; NaN for a user without pairs."""
         count = np.bincount(self.user, minlength=self.users)
@@ -69,10 +75,8 @@ class BinSums:
     @classmethod
     def of(cls, forecast: Forecast, form: str) -> Self:
         """Sum a forecast's pairs by user and bin; no loop over either."""
-        confidence = forecast.confidence[form]
-        cell = forecast.user * BINS + np.minimum(((confidence - 0.5) * 2 * BINS).astype(np.int64), BINS - 1)
-        size = forecast.users * BINS
-        sums = [np.bincount(cell, weights, size) for weights in (None, confidence, forecast.correct)]
+        cell, size = forecast.user * BINS + forecast.bins(form), forecast.users * BINS
+        sums = [np.bincount(cell, weights, size) for weights in (None, forecast.confidence[form], forecast.correct)]
         return cls(*(values.reshape(forecast.users, BINS).astype(np.float64) for values in sums))
 
     def shares(self) -> np.ndarray:
@@ -88,11 +92,15 @@ class BinSums:
         return shares[:, 1] - shares[:, 2]
 
 
-def calibration_errors(groups: Sequence[Sequence[BinSums]], seed: int = 0) -> list[Interval]:
-    """Expected calibration error for S training seeds, and their mean last: S + 1 intervals.
+def calibration_errors(
+    groups: Sequence[Sequence[Forecast]], form: str, outcomes: Sequence[Outcomes] = (), seed: int = 0
+) -> tuple[list[Interval], Interval | None]:
+    """Expected calibration error for S training seeds, and their mean last: S + 1 intervals over users.
 
-    ``groups`` holds the bins of each group of users (seen and unseen, or one alone) by training seed; the groups' mean
-    is taken, and users are resampled within each. ECE = sum over bins of |mean over users of the gap|.
+    ``groups`` holds the forecasts for each group of users (seen and unseen, or one alone) by training seed; the groups'
+    mean is taken, and users are resampled within each. ECE = sum over bins of |mean over users of the gap|. With
+    ``outcomes`` of the same pairs, of which their items alone are read, the mean's interval over users and items
+    follows, never narrower: the resampled gaps move as items may have moved them too.
 
     A sum of absolute values only grows by noise, so ECE is too high, and a resampled one doubly: its percentiles can
     lie above the truth altogether. The ends are therefore those of the basic interval, which takes off what resampling
@@ -100,11 +108,32 @@ def calibration_errors(groups: Sequence[Sequence[BinSums]], seed: int = 0) -> li
     than about one of either sign: the low end counts such gaps as none (thresholded bootstrap), the high end does not.
     The interval is cut at 0 and always holds the value.
     """
-    gaps = [np.stack([sums.gaps() for sums in by_seed], 1) for by_seed in groups]  # (U_g,S,BINS)
+    gaps = [np.stack([BinSums.of(one, form).gaps() for one in by_seed], 1) for by_seed in groups]  # (U_g,S,BINS)
     if any(len(group) == 0 for group in gaps):
-        return [Interval(np.nan, np.nan, np.nan)] * (len(groups[0]) + 1)
+        return [Interval(np.nan, np.nan, np.nan)] * (len(groups[0]) + 1), None
+    means = [group.mean(0) for group in gaps]
     drawn = resampled_means([group.reshape(len(group), -1) for group in gaps], seed)
-    errors = [_errors(group.mean(0), means) for group, means in zip(gaps, drawn, strict=True)]
+    alone = _intervals(means, drawn)
+    if not outcomes:
+        return alone, None
+    normal = np.random.default_rng(seed).standard_normal((RESAMPLES, sum(mean.size for mean in means)))
+    moved = moved_by_items(outcomes, [_pair_gaps(by_seed, form) for by_seed in groups], normal)
+    both = _intervals(means, [own + moved[:, place] for place, own in enumerate(drawn)])[-1]
+    low, high = np.minimum(both.low, alone[-1].low), np.maximum(both.high, alone[-1].high)  # NaN stays
+    return alone, Interval(both.value, float(low), float(high))
+
+
+def _pair_gaps(by_seed: Sequence[Forecast], form: str) -> csr_array:
+    """(N, S * BINS) a pair's confidence minus correct, in its bin of each seed."""
+    size, count = len(by_seed[0].user), len(by_seed)
+    column = np.stack([place * BINS + one.bins(form) for place, one in enumerate(by_seed)], 1)  # (N,S)
+    gap = np.stack([one.confidence[form] - one.correct for one in by_seed], 1)
+    return csr_array((gap.ravel(), column.ravel(), np.arange(size + 1) * count), (size, count * BINS))
+
+
+def _intervals(means: Sequence[np.ndarray], drawn: Sequence[np.ndarray]) -> list[Interval]:
+    """Gaps (S, BINS) of each group and resampled ones (R, S * BINS) to S + 1 basic intervals of ECE."""
+    errors = [_errors(gap, own) for gap, own in zip(means, drawn, strict=True)]
     value, most, least = (np.mean([error[part] for error in errors], axis=0) for part in range(3))  # (S+1,),(R,S+1)
     low = value - np.quantile(most, ENDS[1], axis=0)
     high = value - np.quantile(least, ENDS[0], axis=0)

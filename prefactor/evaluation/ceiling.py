@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort, StateView, load_cohorts
-from prefactor.evaluation.accuracy import correct, per_user
+from prefactor.evaluation.accuracy import per_pair, per_user
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.ratings_ceiling import ONE_FIT, Ratings, ratings_rows, read_ratings
 from prefactor.evaluation.results import Judged, in_schema, result_rows
@@ -104,9 +104,9 @@ def _judge(cohort: Cohort, truth: Truth, regressed: "Ridge | None") -> Judged:
     )  # (U,C,S)
     mine = utility[pairs.segment, known[pairs.chosen, -1].long()]  # (N,S)
     mean = ((scores[pairs.chosen] - scores[pairs.rejected]) * mine).sum(-1)  # (N,S),(N,S) -> (N,)
-    figures = per_user(Margin(mean, torch.zeros_like(mean)), pairs)
-    outcomes = Outcomes.of(cohort, [correct(mean)], "prompts")
-    return Judged(cohort.role, None, cohort.user_ids, {ONE_FIT: figures}, outcomes=outcomes)
+    margin = Margin(mean, torch.zeros_like(mean))
+    outcomes = Outcomes.by_metric(cohort, [per_pair(margin)], "prompts")
+    return Judged(cohort.role, None, cohort.user_ids, {ONE_FIT: per_user(margin, pairs)}, outcomes=outcomes)
 
 
 @dataclass(frozen=True)

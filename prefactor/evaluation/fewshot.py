@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort
-from prefactor.evaluation.accuracy import adapted, compare_between, correct, empty_margin, per_user
+from prefactor.evaluation.accuracy import adapted, compare_between, empty_margin, per_pair, per_user
 from prefactor.evaluation.calibration import PLAIN, Forecast
 from prefactor.evaluation.items import Kind, Outcomes
 from prefactor.evaluation.recovery import RECOVERY, CandidatePool, recovered
@@ -102,7 +102,7 @@ def _judge(
     found = {seed: given[first] for seed, first in same.items()}
     doubted = questions.doubts
     doubts = {seed: _doubts(models[seed], answers, pairs, limit, doubted) for seed, answers in given.items() if doubted}
-    outcomes = Outcomes.of(cohort, [correct(answers.margin.mean) for answers in found.values()], kind)
+    outcomes = Outcomes.by_metric(cohort, [per_pair(answers.margin) for answers in found.values()], kind)
     return Judged(
         cohort.role,
         limit,

@@ -137,5 +137,5 @@ def _judged(split: str, shots: object, rows: pd.DataFrame, outcomes: Mapping[Con
         seed: UserFigures(pairs=own["pairs"].to_numpy(), **{name: own[name].to_numpy() for name in PER_USER})
         for seed, own in by_seed.items()
     }
-    names = tuple(next(iter(by_seed.values()))["user_id"])
-    return Judged(split, size, names, figures, outcomes=outcomes.get((split, size)))
+    names, pairs = tuple(next(iter(by_seed.values()))["user_id"]), outcomes.get((split, size))
+    return Judged(split, size, names, figures, outcomes={"accuracy": pairs} if pairs else {})

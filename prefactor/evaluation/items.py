@@ -3,8 +3,9 @@
 Resampling users alone treats the prompts of the evaluation as the only ones there could be. If all users met the same
 ones, a prompt that happens to suit a method lifts all of them at once, and the interval is too narrow.
 
-A mean has a closed form (``over_users_and_items``). For what is none, a rank correlation for one, every item is left
-out in turn: ``means_without_items`` is what it is then computed from, ``with_items_left_out`` its interval.
+A mean has a closed form (``over_users_and_items``), and so have several at once (``moved_by_items``). For what is
+none, a rank correlation for one, every item is left out in turn: ``means_without_items`` is what it is then computed
+from, ``with_items_left_out`` its interval.
 """
 
 import json
@@ -15,7 +16,8 @@ from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.sparse import block_diag, csr_array, eye_array, hstack, vstack
+from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from prefactor.cohorts import PARTS, Cohort
@@ -46,15 +48,21 @@ class Outcomes:
     kind: Kind
 
     @classmethod
-    def of(cls, cohort: Cohort, right: Sequence[Tensor], kind: Kind) -> Self | None:
-        """Outcomes of a cohort's evaluation pairs, ``right`` (N,) of each training seed; None if it has no groups."""
+    def of(cls, cohort: Cohort, found: Sequence[Tensor], kind: Kind) -> Self | None:
+        """Outcomes of a cohort's evaluation pairs, ``found`` (N,) for each training seed; None if it has no groups."""
         if cohort.group is None:
             return None
         pairs, group = cohort.to_predict("evaluation"), cohort.group[cohort.part == PARTS.index("evaluation")]
         sides = [group] if kind == "prompts" else [pairs.chosen, pairs.rejected]
         items = np.sort(np.stack([side.numpy() for side in sides], 1), 1)  # which was chosen is no part of a pair
-        value = np.mean([seed.double().numpy() for seed in right], axis=0)
+        value = np.mean([seed.double().numpy() for seed in found], axis=0)
         return cls(value, pairs.segment.numpy(), items, kind)
+
+    @classmethod
+    def by_metric(cls, cohort: Cohort, found: Sequence[Mapping[str, Tensor]], kind: Kind) -> dict[str, Self]:
+        """``of`` for every metric; ``found`` has (N,) by metric for each training seed. Empty without groups."""
+        every = {metric: cls.of(cohort, [seed[metric] for seed in found], kind) for metric in found[0]}
+        return {metric: outcomes for metric, outcomes in every.items() if outcomes is not None}
 
     def minus(self, other: "Outcomes") -> "Outcomes":
         """Differences pair by pair. InputError if the other's pairs are not these."""
@@ -95,11 +103,37 @@ def over_users_and_items(groups: Sequence[Outcomes]) -> Interval:
     found, users = count_items(groups), len(np.unique(user))
     if not np.isfinite(value) or users < 2 or found <= items.shape[1] + 1:
         return Interval(value, np.nan, np.nan)
-    alone = _clustered(residual, user) * users / (users - 1)
-    shared = _sharing(residual, items) - _sharing(residual, items, user)
+    column = csr_array(residual[:, None])
+    alone = float(_clustered(column, user).item()) * users / (users - 1)
+    shared = float(_shared(column, user, items).item())
     variance = alone + max(shared, 0.0) * _correction(found, items.shape[1])
     low, high = stdtrit(min(users, found) - 1, ENDS) * np.sqrt(variance)
     return Interval(value, value + float(low), value + float(high))
+
+
+def moved_by_items(groups: Sequence[Outcomes], columns: Sequence[csr_array], draws: np.ndarray) -> np.ndarray:
+    """How far shared items move D means over users in each of G groups, beyond what users do: (R, G, D) draws.
+
+    ``columns`` has (N, D) for each group, mostly nothing: what is averaged, in the place of ``value``. Standard normal
+    ``draws`` (R, G * D) are given the covariance that ``over_users_and_items`` adds to that over users, directions of
+    negative variance taken for noise, and Student's width. NaN where there are too few items.
+    """
+    weights, users, items = zip(*_shares(groups), strict=True)
+    found, size = count_items(groups), columns[0].shape[1]
+    if found <= items[0].shape[1] + 1:
+        return np.full((len(draws), len(groups), size), np.nan)
+    own = [column.multiply(weight[:, None]) for column, weight in zip(columns, weights, strict=True)]
+    means = [np.asarray(column.sum(0))[:, None] for column in own]
+    # A pair's residual is its own columns less its weight times the means: weights go along as columns of their own.
+    along = block_diag([weight[:, None] for weight in weights])
+    summed = _shared(hstack([block_diag(own), along]).tocsr(), np.concatenate(users), np.concatenate(items))
+    less = hstack([eye_array(len(groups) * size), -block_diag(means)])
+    covariance = (less @ summed @ less.T) * _correction(found, items[0].shape[1])
+    variance, direction = np.linalg.eigh((covariance + covariance.T) / 2)
+    freedom = min(len(np.unique(np.concatenate(users))), found) - 1
+    wider = stdtrit(freedom, ENDS[1]) / ndtri(ENDS[1])
+    moved = draws @ (direction * (wider * np.sqrt(variance.clip(0)))).T
+    return moved.reshape(len(draws), len(groups), size)
 
 
 def count_items(groups: Sequence[Outcomes]) -> int:
@@ -226,35 +260,48 @@ def _user_means(group: Outcomes) -> np.ndarray:
     return np.bincount(user, group.value) / np.bincount(user)
 
 
-def _joined(groups: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Residuals (N,) whose sums over clusters vary as the figure does, users (N,), and items (N, M) of all groups."""
-    residuals, users, first = [], [], 0
+def _shares(groups: Sequence[Outcomes]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each group the weights (N,) of pairs in a mean over users, the users (N,), of other people in every group, and
+    the items (N, M)."""
+    first = 0
     for group in groups:
         names, user = np.unique(group.user, return_inverse=True)
-        weight = 1 / np.bincount(user)[user] / max(len(names), 1) / len(groups)  # a user's pairs are shares of one
-        mean = _user_means(group).mean() if len(names) else 0.0
-        residuals.append(weight * (group.value - mean))
-        users.append(user + first)  # groups of different people
+        yield 1 / np.bincount(user)[user] / max(len(names), 1), user + first, group.items
         first += len(names)
-    return np.concatenate(residuals), np.concatenate(users), np.concatenate([group.items for group in groups])
 
 
-def _clustered(residual: np.ndarray, *keys: np.ndarray) -> float:
-    """Sum over clusters of the square of their residuals' sum; rows of a cluster agree in all ``keys`` (N,)."""
-    cluster = np.zeros(len(residual), dtype=np.int64)
+def _joined(groups: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residuals (N,) whose sums over clusters vary as the figure does, users (N,), and items (N, M) of all groups."""
+    weights, users, items = zip(*_shares(groups), strict=True)
+    means = [_user_means(group).mean() if len(group.value) else 0.0 for group in groups]
+    residuals = [
+        weight * (group.value - mean) / len(groups) for weight, group, mean in zip(weights, groups, means, strict=True)
+    ]
+    return np.concatenate(residuals), np.concatenate(users), np.concatenate(items)
+
+
+def _shared(values: csr_array, user: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """(D, D): what pairs of rows that share an item, but not the user, add to the covariance of sums of (N, D)."""
+    return _sharing(values, items) - _sharing(values, items, user)
+
+
+def _clustered(values: csr_array, *keys: np.ndarray) -> np.ndarray:
+    """(D, D) sum over clusters of s s', s the sum of their rows (N, D), which agree in all ``keys`` (N,)."""
+    cluster = np.zeros(values.shape[0], dtype=np.int64)
     for key in keys:
         names, number = np.unique(key, return_inverse=True)
         cluster = np.unique(cluster * len(names) + number, return_inverse=True)[1]
-    return float(np.square(np.bincount(cluster, residual)).sum())
+    sums = csr_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster))))) @ values
+    return (sums.T @ sums).toarray()
 
 
-def _sharing(residual: np.ndarray, items: np.ndarray, *keys: np.ndarray) -> float:
-    """Sum of e_i e_j over pairs i, j that share at least one item, and all ``keys`` (N,)."""
+def _sharing(values: csr_array, items: np.ndarray, *keys: np.ndarray) -> np.ndarray:
+    """(D, D) sum of e_i e_j' over pairs i, j of rows (N, D) that share at least one item, and all ``keys`` (N,)."""
     if items.shape[1] == 1:
-        return _clustered(residual, items[:, 0], *keys)
+        return _clustered(values, items[:, 0], *keys)
     either = [np.concatenate([key, key]) for key in keys]
-    by_item = _clustered(np.concatenate([residual, residual]), items.T.ravel(), *either)
-    return by_item - _clustered(residual, *items.T, *keys)  # those that share both were counted twice
+    by_item = _clustered(vstack([values, values]).tocsr(), items.T.ravel(), *either)
+    return by_item - _clustered(values, *items.T, *keys)  # those that share both were counted twice
 
 
 def _correction(items: int, memberships: int) -> float:

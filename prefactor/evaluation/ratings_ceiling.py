@@ -18,7 +18,7 @@ from torch import Tensor
 
 from prefactor.cohorts import Cohort, load_cohorts
 from prefactor.errors import InputError
-from prefactor.evaluation.accuracy import correct, per_user
+from prefactor.evaluation.accuracy import per_pair, per_user
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.results import Judged, in_schema, result_rows
 from prefactor.methods.base import Margin
@@ -193,8 +193,9 @@ def _judge(cohort: Cohort, ratings: Ratings, population: Population, limit: int 
     expected = population.expected(told)
     chosen, rejected = _columns(pairs)
     mean = expected[pairs.segment, chosen] - expected[pairs.segment, rejected]  # (N,)
-    figures = {ONE_FIT: per_user(Margin(mean, torch.zeros_like(mean)), pairs)}
-    return Judged(cohort.role, limit, cohort.user_ids, figures, outcomes=Outcomes.of(cohort, [correct(mean)], "items"))
+    margin = Margin(mean, torch.zeros_like(mean))
+    outcomes = Outcomes.by_metric(cohort, [per_pair(margin)], "items")
+    return Judged(cohort.role, limit, cohort.user_ids, {ONE_FIT: per_user(margin, pairs)}, outcomes=outcomes)
 
 
 def first_items(known: PairBatch, items: int, limit: int | None) -> tuple[Tensor, Tensor]:

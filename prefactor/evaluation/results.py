@@ -14,7 +14,6 @@ from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import UserFigures
 from prefactor.evaluation.calibration import (
     ERROR_NAMES,
-    BinSums,
     Forecast,
     calibration_errors,
     reliability_table,
@@ -23,7 +22,14 @@ from prefactor.evaluation.calibration import (
     selective_users,
 )
 from prefactor.evaluation.intervals import Interval, of_columns
-from prefactor.evaluation.items import Condition, Outcomes, interval_columns, outcomes_table
+from prefactor.evaluation.items import (
+    Condition,
+    Outcomes,
+    columns_of,
+    count_items,
+    interval_columns,
+    outcomes_table,
+)
 from prefactor.evaluation.uncertainty import COMBINED, FITTED
 
 RESULTS = pa.schema(
@@ -60,8 +66,8 @@ KEY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "split
 class Judged:
     """Per-user figures of one (split, shots) over S seeds: ``figures`` has one entry per seed, users in one order.
 
-    ``forecasts`` are the probabilities behind them, by seed; none where a score has no scale. ``outcomes`` are the
-    accuracy's single pairs, mean over seeds, with what each is about; None where that is not known. ``doubts`` are
+    ``forecasts`` are the probabilities behind them, by seed; none where a score has no scale. ``outcomes`` are single
+    pairs, mean over seeds, with what each is about, by metric; none where that is not known. ``doubts`` are
     candidate uncertainties (U,) by seed and name, where they were asked for; ``further`` are metrics (U,) by seed and
     name that only some data has. ``known`` (U,) is the number of pairs that each user is known by.
     """
@@ -71,7 +77,7 @@ class Judged:
     user_ids: tuple[str, ...]
     figures: Mapping[str, UserFigures]
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
-    outcomes: Outcomes | None = None
+    outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
     doubts: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     further: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     known: np.ndarray | None = None
@@ -135,7 +141,7 @@ def per_user_table(judged: Iterable[Judged]) -> pd.DataFrame:
 def outcomes(judged: Iterable[Judged]) -> pd.DataFrame:
     """The single pairs behind every accuracy: see ``items.outcomes_table``."""
     found: dict[Condition, Outcomes] = {
-        (group.split, group.shots): group.outcomes for group in judged if group.outcomes is not None
+        (group.split, group.shots): group.outcomes["accuracy"] for group in judged if group.outcomes
     }
     return outcomes_table(found)
 
@@ -201,12 +207,21 @@ def _rows(split: str, shots: int | None, groups: list[Judged]) -> list[dict[str,
     seeds = [*groups[0].figures]
     names = [(metric, seed) for metric in groups[0].by_user() for seed in (*seeds, ALL_SEEDS)]
     found = [*zip(names, of_columns([_columns(group) for group in groups]), strict=True)]
-    for form, metric in ERROR_NAMES.items() if all(group.forecasts for group in groups) else ():
-        bins = [[BinSums.of(forecast, form) for forecast in group.forecasts.values()] for group in groups]
-        found += zip([(metric, seed) for seed in (*seeds, ALL_SEEDS)], calibration_errors(bins), strict=True)
-    shared = {("accuracy", ALL_SEEDS): interval_columns([group.outcomes for group in groups])}
     users = interval_columns([])
+    shared = {(metric, ALL_SEEDS): interval_columns(_outcomes(metric, groups)) for metric in groups[0].by_user()}
+    items = [group.outcomes["accuracy"] for group in groups if group.outcomes]
+    for form, metric in ERROR_NAMES.items() if all(group.forecasts for group in groups) else ():
+        forecasts = [[*group.forecasts.values()] for group in groups]
+        alone, wider = calibration_errors(forecasts, form, items if len(items) == len(groups) else ())
+        found += zip([(metric, seed) for seed in (*seeds, ALL_SEEDS)], alone, strict=True)
+        if wider is not None:
+            shared[metric, ALL_SEEDS] = columns_of(wider, items[0].kind, count_items(items))
     return [{**_row(split, shots, *name, interval, groups), **shared.get(name, users)} for name, interval in found]
+
+
+def _outcomes(metric: str, groups: Iterable[Judged]) -> list[Outcomes | None]:
+    """The single pairs of a metric, by group."""
+    return [group.outcomes.get(metric) for group in groups]
 
 
 def _columns(group: Judged) -> np.ndarray:

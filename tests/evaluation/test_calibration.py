@@ -17,7 +17,8 @@ from prefactor.evaluation.calibration import (
     selective_table,
     selective_users,
 )
-from prefactor.evaluation.intervals import RESAMPLES
+from prefactor.evaluation.intervals import RESAMPLES, Interval
+from prefactor.evaluation.items import Outcomes
 from prefactor.methods.base import Margin
 from tests.worlds import make_pairs
 
@@ -31,13 +32,18 @@ def forecast(users: int, pairs: int, slope: float = 1.0, seed: int = 0) -> Forec
     return Forecast.of(Margin(mean, torch.zeros_like(mean)), make_pairs(users, pairs))
 
 
+def interval(found: Forecast, seed: int = 0) -> Interval:
+    """Of one seed's error, over users."""
+    return calibration_errors([[found]], "plain", seed=seed)[0][0]
+
+
 def error(found: Forecast, seed: int = 0) -> float:
-    return calibration_errors([[BinSums.of(found, "plain")]], seed)[0].value
+    return interval(found, seed).value
 
 
 def test_a_calibrated_forecaster_has_no_error_but_noise() -> None:
-    (interval, mean) = calibration_errors([[BinSums.of(forecast(2000, 50), "plain")]])
-    assert interval.value < 0.01 and interval.low == 0 and mean == interval
+    (found, mean), wider = calibration_errors([[forecast(2000, 50)]], "plain")
+    assert found.value < 0.01 and found.low == 0 and mean == found and wider is None
 
 
 def test_overconfidence_is_recovered() -> None:
@@ -45,17 +51,52 @@ def test_overconfidence_is_recovered() -> None:
     slope = 0.5
     z = np.abs(np.random.default_rng(1).normal(0, 1.5, 2_000_000))
     truth = (1 / (1 + np.exp(-z)) - 1 / (1 + np.exp(-slope * z))).mean()
-    (interval, _) = calibration_errors([[BinSums.of(forecast(1000, 40, slope), "plain")]])
-    assert interval.value == pytest.approx(truth, rel=0.05) and interval.low < truth < interval.high
+    found = interval(forecast(1000, 40, slope))
+    assert found.value == pytest.approx(truth, rel=0.05) and found.low < truth < found.high
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.6])
 def test_intervals_cover_the_truth(slope: float) -> None:
     """Percentile intervals cover a calibrated forecaster never, basic ones half the time."""
     truth = error(forecast(20_000, 40, slope, seed=99)) if slope < 1 else 0.0
-    found = [calibration_errors([[BinSums.of(forecast(150, 20, slope, seed), "plain")]])[0] for seed in range(60)]
+    found = [interval(forecast(150, 20, slope, seed)) for seed in range(60)]
     assert np.mean([item.low <= truth <= item.high for item in found]) >= 0.85
     assert all(0 <= item.low <= item.value <= item.high for item in found)
+
+
+def shared(users: int, pairs: int, slope: float, effect: float, seed: int) -> tuple[Forecast, Outcomes]:
+    """``forecast`` where a pair's prompt, of 60 that users share, moves the probability of being right."""
+    generator = np.random.default_rng(seed)
+    logit = np.abs(generator.normal(0, 1.5, users * pairs))
+    prompt = np.concatenate([generator.permutation(60)[:pairs] for _ in range(users)])
+    moved = generator.normal(0, effect, 60)[prompt]
+    right = generator.random(users * pairs) < 1 / (1 + np.exp(-slope * logit)) + moved
+    mean = torch.from_numpy(np.where(right, logit, -logit))
+    pair = make_pairs(users, pairs)
+    found = Forecast.of(Margin(mean, torch.zeros_like(mean)), pair)
+    return found, Outcomes(found.correct, pair.segment.numpy(), prompt[:, None], "prompts")
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.5])
+def test_prompts_that_users_share_widen_the_interval(slope: float) -> None:
+    """Over users alone it holds the error on these prompts, not the one on any."""
+    truth = error(forecast(20_000, 40, slope, seed=99)) if slope < 1 else 0.0
+    covered = []
+    for seed in range(40):
+        found, outcomes = shared(400, 20, slope, 0.1, seed)
+        alone, wider = calibration_errors([[found]], "plain", [outcomes])
+        assert wider is not None and wider.value == alone[-1].value
+        assert wider.low <= alone[-1].low and wider.high >= alone[-1].high
+        covered.append([item.low <= truth <= item.high for item in (alone[-1], wider)])
+    of_users, of_both = np.mean(covered, axis=0)
+    assert of_both >= 0.85 and of_users < of_both - 0.05
+
+
+def test_prompts_without_an_effect_leave_the_interval_nearly_alone() -> None:
+    found, outcomes = shared(300, 20, 0.5, 0.0, 0)
+    alone, wider = calibration_errors([[found, found]], "plain", [outcomes])
+    assert wider is not None
+    assert wider.high - wider.low == pytest.approx(alone[-1].high - alone[-1].low, rel=0.25)
 
 
 def test_error_equals_a_loop_over_bins_and_its_resamples_a_loop_over_users() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from prefactor.cohorts import PARTS, Cohort
 from prefactor.evaluation.fewshot import judge
+from prefactor.evaluation.results import PER_USER
 from prefactor.evaluation.uncertainty import OF_QUESTIONS
 from prefactor.methods.base import Margin, RewardModel, Shape, UserState
 from prefactor.preferences import PairBatch, Responses
@@ -81,8 +82,11 @@ def test_single_pairs_agree_with_accuracy(cohorts: dict[str, Cohort], needed: in
         model.compare = lambda users, pairs: Margin(*torch.zeros(2, len(pairs)))  # type: ignore[method-assign]
     grouped = {role: replace(cohort, group=torch.arange(len(cohort.pairs))) for role, cohort in cohorts.items()}
     for group in judge({"0": model}, grouped, (3,)):
-        assert group.outcomes is not None and (group.outcomes.value == share).all()
-        assert (group.figures["0"].accuracy == share).all()
+        assert (group.outcomes["accuracy"].value == share).all() and (group.figures["0"].accuracy == share).all()
+        for metric, pairs in group.outcomes.items():
+            by_user = np.bincount(pairs.user, pairs.value) / np.bincount(pairs.user)
+            np.testing.assert_allclose(by_user, getattr(group.figures["0"], metric))
+        assert set(group.outcomes) == set(PER_USER)
 
 
 def test_constants_of_combinations_come_from_validation_users_alone(cohorts: dict[str, Cohort]) -> None:

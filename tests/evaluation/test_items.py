@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from prefactor.errors import InputError
 from prefactor.evaluation.intervals import over_users
@@ -23,6 +24,7 @@ from prefactor.evaluation.items import (
     differences,
     interval_columns,
     means_without_items,
+    moved_by_items,
     outcomes_table,
     over_users_and_items,
     read_kind,
@@ -105,16 +107,43 @@ def test_sums_equal_a_loop_over_pairs_of_rows(memberships: int, within_users: bo
     generator = np.random.default_rng(4)
     items = np.stack([generator.permutation(6)[:memberships] for _ in range(40)])
     items.sort(axis=1)
-    residual, user = generator.normal(size=40), generator.integers(0, 5, 40)
+    residual, user = generator.normal(size=(40, 2)), generator.integers(0, 5, 40)
     expected = sum(
-        residual[i] * residual[j]
+        np.outer(residual[i], residual[j])
         for i in range(40)
         for j in range(40)
         if set(items[i]) & set(items[j]) and (not within_users or user[i] == user[j])
     )
-    assert _sharing(residual, items, *([user] if within_users else [])) == pytest.approx(expected)
-    by_user = sum(residual[i] * residual[j] for i in range(40) for j in range(40) if user[i] == user[j])
-    assert _clustered(residual, user) == pytest.approx(by_user)
+    values = csr_array(residual)
+    np.testing.assert_allclose(_sharing(values, items, *([user] if within_users else [])), expected)
+    by_user = sum(np.outer(residual[i], residual[j]) for i in range(40) for j in range(40) if user[i] == user[j])
+    np.testing.assert_allclose(_clustered(values, user), by_user)
+
+
+@pytest.mark.parametrize("world", [prompts_world, jokes_world])
+def test_many_means_move_as_each_alone(world: Callable[..., Outcomes]) -> None:
+    """Two groups with two means each: their draws have the variance that items add to each, and to the groups' mean."""
+    generator = np.random.default_rng(5)
+    groups = [world(generator) for _ in range(2)]
+    columns = [np.stack([group.value, 1 - group.value**2], 1) for group in groups]
+    draws = generator.standard_normal((20_000, 4))
+    moved = moved_by_items(groups, [csr_array(column) for column in columns], draws)
+
+    def added(chosen: list[Outcomes]) -> float:
+        """The interval's square, less that of the same pairs if nobody shared anything."""
+        apart = [
+            replace(one, items=np.arange(one.items.size).reshape(one.items.shape) + 10**6 * place)
+            for place, one in enumerate(chosen)
+        ]
+        both, alone = over_users_and_items(chosen), over_users_and_items(apart)
+        return ((both.high - both.low) ** 2 - (alone.high - alone.low) ** 2) / (2 * 1.96) ** 2
+
+    for metric in range(2):
+        single = [replace(group, value=column[:, metric]) for group, column in zip(groups, columns, strict=True)]
+        assert moved[:, 0, metric].var() == pytest.approx(added(single[:1]), rel=0.2)
+        assert moved[:, :, metric].mean(1).var() == pytest.approx(added(single), rel=0.2)
+    few = [replace(group, items=group.items % 2) for group in groups]
+    assert np.isnan(moved_by_items(few, [csr_array(column) for column in columns], draws)).all()
 
 
 def test_too_few_users_or_items_have_no_interval() -> None:

@@ -67,12 +67,12 @@ def test_overall_is_the_mean_of_seen_and_unseen(judged: list[Judged]) -> None:
     assert whole.n_users["overall"] == 13
 
 
-def test_only_accuracy_over_all_seeds_has_an_interval_over_prompts(judged: list[Judged]) -> None:
+def test_what_is_known_by_pair_has_an_interval_over_prompts_over_all_seeds(judged: list[Judged]) -> None:
     def pairs(users: int) -> Outcomes:
         pair = np.arange(4 * users)
         return Outcomes(np.random.default_rng(users).random(4 * users), pair // 4, pair[:, None] % 6, "prompts")
 
-    known = [replace(group, outcomes=pairs(len(group.user_ids))) for group in judged]
+    known = [replace(group, outcomes={"accuracy": pairs(len(group.user_ids))}) for group in judged]
     rows = result_rows(known, IDENTITY)
     has = rows.low_items.notna()
     assert (has == ((rows.metric == "accuracy") & (rows.seed == "all"))).all() and has.sum() == 4
