@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from scipy.sparse import csr_array
 
+from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import correct
 from prefactor.evaluation.intervals import ENDS, RESAMPLES, Interval, resampled_means
 from prefactor.evaluation.items import Outcomes, moved_by_items
@@ -100,13 +101,14 @@ def calibration_errors(
     ``groups`` holds the forecasts for each group of users (seen and unseen, or one alone) by training seed; the groups'
     mean is taken, and users are resampled within each. ECE = sum over bins of |mean over users of the gap|. With
     ``outcomes`` of the same pairs, of which their items alone are read, the mean's interval over users and items
-    follows, never narrower: the resampled gaps move as items may have moved them too.
+    follows, never narrower: the resampled gaps move as items may have moved them too. InputError for other pairs.
 
     A sum of absolute values only grows by noise, so ECE is too high, and a resampled one doubly: its percentiles can
     lie above the truth altogether. The ends are therefore those of the basic interval, which takes off what resampling
     adds. Where a bin's gap may be noise, the reflection takes off too little, for noise about a gap of zero adds more
     than about one of either sign: the low end counts such gaps as none (thresholded bootstrap), the high end does not.
-    The interval is cut at 0 and always holds the value.
+    The interval is cut at 0 and always holds the value. Such a high end cannot be above twice the value, and items can
+    move all gaps together by more than that: over users and items it is that of the gaps in the direction they have.
     """
     gaps = [np.stack([BinSums.of(one, form).gaps() for one in by_seed], 1) for by_seed in groups]  # (U_g,S,BINS)
     if any(len(group) == 0 for group in gaps):
@@ -116,11 +118,15 @@ def calibration_errors(
     alone = _intervals(means, drawn)
     if not outcomes:
         return alone, None
-    normal = np.random.default_rng(seed).standard_normal((RESAMPLES, sum(mean.size for mean in means)))
+    if any(not np.array_equal(own.user, by_seed[0].user) for own, by_seed in zip(outcomes, groups, strict=True)):
+        raise InputError("outcomes and forecasts are of different pairs: rerun stage evaluate")
+    normal = np.random.default_rng([seed, 1]).standard_normal((RESAMPLES, sum(mean.size for mean in means)))
     moved = moved_by_items(outcomes, [_pair_gaps(by_seed, form) for by_seed in groups], normal)
-    both = _intervals(means, [own + moved[:, place] for place, own in enumerate(drawn)])[-1]
-    low, high = np.minimum(both.low, alone[-1].low), np.maximum(both.high, alone[-1].high)  # NaN stays
-    return alone, Interval(both.value, float(low), float(high))
+    drawn = [own + moved[:, place] for place, own in enumerate(drawn)]
+    value, low = alone[-1].value, _intervals(means, drawn)[-1].low
+    along = [np.sign(gap) * (own.reshape(-1, *gap.shape) - gap) for gap, own in zip(means, drawn, strict=True)]
+    high = value - np.quantile(np.mean([part.sum(-1).mean(-1) for part in along], axis=0), ENDS[0])
+    return alone, Interval(value, float(np.minimum(low, alone[-1].low)), float(np.maximum(high, alone[-1].high)))
 
 
 def _pair_gaps(by_seed: Sequence[Forecast], form: str) -> csr_array:

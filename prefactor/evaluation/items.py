@@ -10,7 +10,7 @@ from, ``with_items_left_out`` its interval.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -61,8 +61,11 @@ class Outcomes:
     @classmethod
     def by_metric(cls, cohort: Cohort, found: Sequence[Mapping[str, Tensor]], kind: Kind) -> dict[str, Self]:
         """``of`` for every metric; ``found`` has (N,) by metric for each training seed. Empty without groups."""
-        every = {metric: cls.of(cohort, [seed[metric] for seed in found], kind) for metric in found[0]}
-        return {metric: outcomes for metric, outcomes in every.items() if outcomes is not None}
+        pairs = cls.of(cohort, [found[0]["accuracy"]], kind)
+        if pairs is None:
+            return {}
+        every = {metric: np.mean([seed[metric].double().numpy() for seed in found], axis=0) for metric in found[0]}
+        return {metric: replace(pairs, value=value) for metric, value in every.items()}
 
     def minus(self, other: "Outcomes") -> "Outcomes":
         """Differences pair by pair. InputError if the other's pairs are not these."""
@@ -115,8 +118,10 @@ def moved_by_items(groups: Sequence[Outcomes], columns: Sequence[csr_array], dra
     """How far shared items move D means over users in each of G groups, beyond what users do: (R, G, D) draws.
 
     ``columns`` has (N, D) for each group, mostly nothing: what is averaged, in the place of ``value``. Standard normal
-    ``draws`` (R, G * D) are given the covariance that ``over_users_and_items`` adds to that over users, directions of
-    negative variance taken for noise, and Student's width. NaN where there are too few items.
+    ``draws`` (R, G * D) are given the covariance that ``over_users_and_items`` adds to that over users, and Student's
+    width. Directions of negative variance are taken for noise; those of positive variance cannot be told from it, so
+    where items have no effect an interval of a calibration error is wider than that over users by a tenth to a half.
+    NaN where there are too few items.
     """
     weights, users, items = zip(*_shares(groups), strict=True)
     found, size = count_items(groups), columns[0].shape[1]
@@ -127,12 +132,12 @@ def moved_by_items(groups: Sequence[Outcomes], columns: Sequence[csr_array], dra
     # A pair's residual is its own columns less its weight times the means: weights go along as columns of their own.
     along = block_diag([weight[:, None] for weight in weights])
     summed = _shared(hstack([block_diag(own), along]).tocsr(), np.concatenate(users), np.concatenate(items))
-    less = hstack([eye_array(len(groups) * size), -block_diag(means)])
-    covariance = (less @ summed @ less.T) * _correction(found, items[0].shape[1])
+    less = hstack([eye_array(len(groups) * size), -block_diag(means)])  # (GD,GD+G)
+    covariance = (less @ summed @ less.T) * _correction(found, items[0].shape[1])  # (GD,GD)
     variance, direction = np.linalg.eigh((covariance + covariance.T) / 2)
     freedom = min(len(np.unique(np.concatenate(users))), found) - 1
     wider = stdtrit(freedom, ENDS[1]) / ndtri(ENDS[1])
-    moved = draws @ (direction * (wider * np.sqrt(variance.clip(0)))).T
+    moved = draws @ (direction * (wider * np.sqrt(variance.clip(0)))).T  # (R,GD)@(GD,GD)
     return moved.reshape(len(draws), len(groups), size)
 
 
@@ -261,8 +266,8 @@ def _user_means(group: Outcomes) -> np.ndarray:
 
 
 def _shares(groups: Sequence[Outcomes]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each group the weights (N,) of pairs in a mean over users, the users (N,), of other people in every group, and
-    the items (N, M)."""
+    """Of each group the weights (N,) of pairs in a mean over users, users (N,), numbered on from group to group, and
+    items (N, M)."""
     first = 0
     for group in groups:
         names, user = np.unique(group.user, return_inverse=True)
@@ -291,8 +296,8 @@ def _clustered(values: csr_array, *keys: np.ndarray) -> np.ndarray:
     for key in keys:
         names, number = np.unique(key, return_inverse=True)
         cluster = np.unique(cluster * len(names) + number, return_inverse=True)[1]
-    sums = csr_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster))))) @ values
-    return (sums.T @ sums).toarray()
+    sums = csr_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster))))) @ values  # (C,N)@(N,D)
+    return (sums.T @ sums).toarray()  # (D,C)@(C,D)
 
 
 def _sharing(values: csr_array, items: np.ndarray, *keys: np.ndarray) -> np.ndarray:

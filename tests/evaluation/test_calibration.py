@@ -1,9 +1,12 @@
 """Calibration: known forecasters, brute force, and what must not depend on how it is computed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import per_user
 from prefactor.evaluation.calibration import (
     BINS,
@@ -11,6 +14,7 @@ from prefactor.evaluation.calibration import (
     FORMS,
     BinSums,
     Forecast,
+    _pair_gaps,
     calibration_errors,
     reliability_table,
     selective_pairs,
@@ -64,26 +68,29 @@ def test_intervals_cover_the_truth(slope: float) -> None:
     assert all(0 <= item.low <= item.value <= item.high for item in found)
 
 
+PROMPTS = 60
+
+
 def shared(users: int, pairs: int, slope: float, effect: float, seed: int) -> tuple[Forecast, Outcomes]:
-    """``forecast`` where a pair's prompt, of 60 that users share, moves the probability of being right."""
+    """``forecast`` where prompts that users share move p by ``effect`` p (1 - p) at most, up or down alike."""
     generator = np.random.default_rng(seed)
     logit = np.abs(generator.normal(0, 1.5, users * pairs))
-    prompt = np.concatenate([generator.permutation(60)[:pairs] for _ in range(users)])
-    moved = generator.normal(0, effect, 60)[prompt]
-    right = generator.random(users * pairs) < 1 / (1 + np.exp(-slope * logit)) + moved
-    mean = torch.from_numpy(np.where(right, logit, -logit))
+    prompt = np.concatenate([generator.permutation(PROMPTS)[:pairs] for _ in range(users)])
+    chance = 1 / (1 + np.exp(-slope * logit))
+    chance += effect * generator.uniform(-1, 1, PROMPTS)[prompt] * chance * (1 - chance)
+    mean = torch.from_numpy(np.where(generator.random(users * pairs) < chance, logit, -logit))
     pair = make_pairs(users, pairs)
     found = Forecast.of(Margin(mean, torch.zeros_like(mean)), pair)
     return found, Outcomes(found.correct, pair.segment.numpy(), prompt[:, None], "prompts")
 
 
-@pytest.mark.parametrize("slope", [1.0, 0.5])
+@pytest.mark.parametrize("slope", [1.0, 0.8])
 def test_prompts_that_users_share_widen_the_interval(slope: float) -> None:
     """Over users alone it holds the error on these prompts, not the one on any."""
     truth = error(forecast(20_000, 40, slope, seed=99)) if slope < 1 else 0.0
     covered = []
     for seed in range(40):
-        found, outcomes = shared(400, 20, slope, 0.1, seed)
+        found, outcomes = shared(400, 20, slope, 1.0, seed)
         alone, wider = calibration_errors([[found]], "plain", [outcomes])
         assert wider is not None and wider.value == alone[-1].value
         assert wider.low <= alone[-1].low and wider.high >= alone[-1].high
@@ -92,11 +99,40 @@ def test_prompts_that_users_share_widen_the_interval(slope: float) -> None:
     assert of_both >= 0.85 and of_users < of_both - 0.05
 
 
-def test_prompts_without_an_effect_leave_the_interval_nearly_alone() -> None:
-    found, outcomes = shared(300, 20, 0.5, 0.0, 0)
-    alone, wider = calibration_errors([[found, found]], "plain", [outcomes])
-    assert wider is not None
-    assert wider.high - wider.low == pytest.approx(alone[-1].high - alone[-1].low, rel=0.25)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_prompts_without_an_effect_widen_the_interval_by_less_than_a_half(seeds: int) -> None:
+    widths = []
+    for seed in range(10):
+        found, outcomes = shared(200, 20, 0.6, 0.0, seed)
+        others = [forecast(200, 20, 0.6, 100 + seed + number) for number in range(seeds - 1)]
+        alone, wider = calibration_errors([[found, *others]], "plain", [outcomes])
+        assert wider is not None
+        widths.append((wider.high - wider.low) / (alone[-1].high - alone[-1].low))
+    assert 1.0 < np.mean(widths) < 1.5
+
+
+def test_which_prompt_a_pair_is_about_decides_the_interval() -> None:
+    found, outcomes = shared(200, 20, 0.6, 1.0, 0)
+    mixed = replace(outcomes, items=np.random.default_rng(1).permutation(outcomes.items))
+    intervals = [calibration_errors([[found]], "plain", [own])[1] for own in (outcomes, mixed)]
+    assert intervals[0] is not None and intervals[1] is not None
+    assert intervals[0].high - intervals[0].low > 1.2 * (intervals[1].high - intervals[1].low)
+    with pytest.raises(InputError, match="different pairs"):
+        calibration_errors([[found]], "plain", [replace(outcomes, user=outcomes.user[::-1])])
+    few = replace(outcomes, items=outcomes.items % 2)
+    (_, mean), wider = calibration_errors([[found]], "plain", [few])
+    assert wider is not None and wider.value == mean.value and np.isnan([wider.low, wider.high]).all()
+
+
+def test_gaps_of_pairs_add_up_to_those_of_bins() -> None:
+    """Users with different numbers of pairs, two seeds that say different things of them."""
+    pairs = make_pairs(5, 6)
+    pairs = pairs.select(torch.arange(len(pairs)) % 6 <= pairs.segment)
+    drawn = torch.randn(2, len(pairs), generator=torch.Generator().manual_seed(0))
+    seeds = [Forecast.of(Margin(mean, torch.zeros_like(mean)), pairs) for mean in drawn]
+    summed = (seeds[0].share / 5) @ _pair_gaps(seeds, "plain")
+    expected = np.concatenate([BinSums.of(seed, "plain").gaps().mean(0) for seed in seeds])
+    np.testing.assert_allclose(summed, expected, atol=1e-12)
 
 
 def test_error_equals_a_loop_over_bins_and_its_resamples_a_loop_over_users() -> None:

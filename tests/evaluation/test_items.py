@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from scipy.special import ndtri, stdtrit
 
 from prefactor.errors import InputError
 from prefactor.evaluation.intervals import over_users
@@ -120,30 +121,37 @@ def test_sums_equal_a_loop_over_pairs_of_rows(memberships: int, within_users: bo
     np.testing.assert_allclose(_clustered(values, user), by_user)
 
 
-@pytest.mark.parametrize("world", [prompts_world, jokes_world])
-def test_many_means_move_as_each_alone(world: Callable[..., Outcomes]) -> None:
-    """Two groups with two means each: their draws have the variance that items add to each, and to the groups' mean."""
+@pytest.mark.parametrize("memberships", [1, 2])
+def test_many_means_move_as_a_loop_over_pairs_of_rows_says(memberships: int) -> None:
+    """Draws of one direction each give back the covariance: of two means in two groups that share items' effects."""
     generator = np.random.default_rng(5)
-    groups = [world(generator) for _ in range(2)]
-    columns = [np.stack([group.value, 1 - group.value**2], 1) for group in groups]
-    draws = generator.standard_normal((20_000, 4))
-    moved = moved_by_items(groups, [csr_array(column) for column in columns], draws)
-
-    def added(chosen: list[Outcomes]) -> float:
-        """The interval's square, less that of the same pairs if nobody shared anything."""
-        apart = [
-            replace(one, items=np.arange(one.items.size).reshape(one.items.shape) + 10**6 * place)
-            for place, one in enumerate(chosen)
+    effect = generator.normal(size=(7, 2))
+    groups, columns, rows = [], [], []
+    for place in range(2):
+        user = np.repeat(np.arange(6), [1, 2, 3, 4, 5, 6])
+        items = np.sort([generator.permutation(7)[:memberships] for _ in user], axis=1)
+        value = effect[items].sum(1) + generator.normal(size=(len(user), 2))
+        weight = 1 / np.bincount(user)[user] / 6
+        own = np.zeros((len(user), 2, 2))  # a row's residual in each group's two means
+        own[:, place] = weight[:, None] * (value - weight @ value)
+        groups.append(Outcomes(value[:, 0], user, items, "prompts"))
+        columns.append(csr_array(value))
+        rows += [
+            ((place, one), set(own_items), part.ravel()) for one, own_items, part in zip(user, items, own, strict=True)
         ]
-        both, alone = over_users_and_items(chosen), over_users_and_items(apart)
-        return ((both.high - both.low) ** 2 - (alone.high - alone.low) ** 2) / (2 * 1.96) ** 2
-
-    for metric in range(2):
-        single = [replace(group, value=column[:, metric]) for group, column in zip(groups, columns, strict=True)]
-        assert moved[:, 0, metric].var() == pytest.approx(added(single[:1]), rel=0.2)
-        assert moved[:, :, metric].mean(1).var() == pytest.approx(added(single), rel=0.2)
+    expected = sum(
+        np.outer(first, second)
+        for user, items, first in rows
+        for other, others, second in rows
+        if items & others and user != other
+    )
+    variance, direction = np.linalg.eigh(expected * (7 / 6 if memberships == 1 else 42 / 20))
+    width = stdtrit(6, 0.975) / ndtri(0.975)  # 7 items, 12 users
+    moved = moved_by_items(groups, columns, np.eye(4)).reshape(4, 4)
+    assert variance.min() < 0 < variance.max()
+    np.testing.assert_allclose(moved.T @ moved, width**2 * (direction * variance.clip(0)) @ direction.T, atol=1e-12)
     few = [replace(group, items=group.items % 2) for group in groups]
-    assert np.isnan(moved_by_items(few, [csr_array(column) for column in columns], draws)).all()
+    assert np.isnan(moved_by_items(few, columns, np.eye(4))).all()
 
 
 def test_too_few_users_or_items_have_no_interval() -> None:

@@ -12,6 +12,7 @@ from prefactor.evaluation.accuracy import UserFigures
 from prefactor.evaluation.calibration import Forecast
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.results import (
+    PER_USER,
     RESULTS,
     Judged,
     outcomes,
@@ -72,10 +73,22 @@ def test_what_is_known_by_pair_has_an_interval_over_prompts_over_all_seeds(judge
         pair = np.arange(4 * users)
         return Outcomes(np.random.default_rng(users).random(4 * users), pair // 4, pair[:, None] % 6, "prompts")
 
-    known = [replace(group, outcomes={"accuracy": pairs(len(group.user_ids))}) for group in judged]
+    def forecast(users: int) -> Forecast:
+        mean = torch.randn(4 * users, generator=torch.Generator().manual_seed(users))
+        return Forecast.of(Margin(mean, torch.ones_like(mean)), make_pairs(users, 4))
+
+    known = [
+        replace(
+            group,
+            outcomes=dict.fromkeys(PER_USER, pairs(len(group.user_ids))),
+            forecasts=dict.fromkeys(group.figures, forecast(len(group.user_ids))),
+        )
+        for group in judged
+    ]
     rows = result_rows(known, IDENTITY)
     has = rows.low_items.notna()
-    assert (has == ((rows.metric == "accuracy") & (rows.seed == "all"))).all() and has.sum() == 4
+    assert (has == (rows.seed == "all")).all() and has.sum() == 4 * (len(PER_USER) + 2)
+    assert {"ece", "ece_plain", *PER_USER} == set(rows[has].metric)
     assert set(rows[has].resampled) == {"users; users and prompts"} and set(rows[~has].resampled) == {"users"}
     assert set(rows[has].n_items) == {6} and len(outcomes(known)) == 4 * (5 + 8 + 8)
     assert len(outcomes(judged)) == 0

@@ -199,7 +199,7 @@ class Operations(TorchDispatchMode):
 
 
 def repeated(pairs: PairBatch, times: int) -> PairBatch:
-    """Every user ``times`` times, as different users: an iteration until all agree needs as many rounds."""
+    """Every user ``times`` times, as different users."""
     number = torch.arange(times).repeat_interleave(len(pairs)) * pairs.n_users
     return replace(
         pairs,

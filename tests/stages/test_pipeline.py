@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prefactor.evaluation.results import PER_USER
 from tests.stages.conftest import Project, make_project, tiny_parameters
 from tests.stub_judge import stub_judge
 
@@ -105,7 +106,8 @@ def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     assert "accuracy_minus_bt" in set(results.metric)
     drawn = results[results.metric == "accuracy_over_draws"]
     assert set(drawn.method) == {"bt", "vrf"} and set(drawn.shots) == {2}
-    claimed = results.metric.isin(["accuracy", "accuracy_minus_bt", "accuracy_minus_vrf", "accuracy_over_draws"])
+    claimed = results.metric.isin([*PER_USER, "ece", "ece_plain"])
+    claimed |= results.metric.isin(["accuracy_minus_bt", "accuracy_minus_vrf", "accuracy_over_draws"])
     claimed |= results.metric.str.startswith("uncertainty_") | results.metric.str.contains("vrf_sigma")
     assert (results.low_items.notna() == claimed & (results.seed == "all")).all()
     assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
