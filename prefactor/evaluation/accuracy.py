@@ -51,7 +51,7 @@ def margins(model: RewardModel, known: PairBatch, pairs: PairBatch) -> Margin:
 
 def empty_margin(pairs: PairBatch) -> Margin:
     """A margin to be filled, user by user."""
-    return Margin(*torch.empty(2, len(pairs), device=pairs.segment.device))
+    return Margin(*torch.empty(3, len(pairs), device=pairs.segment.device))
 
 
 def compare_between(
@@ -60,7 +60,7 @@ def compare_between(
     """Fill in the margins of the pairs of users first .. last - 1, whose state is ``users``."""
     rows = (pairs.segment >= first) & (pairs.segment < last)
     found = model.compare(users, pairs.users_between(first, last).compact())
-    into.mean[rows], into.variance[rows] = found.mean, found.variance
+    into.mean[rows], into.variance[rows], into.lapse[rows] = found.mean, found.variance, found.lapse
 
 
 @torch.no_grad()
@@ -76,7 +76,8 @@ def asked_of_everyone(model: RewardModel, users: UserState, pairs: PairBatch) ->
             users=torch.full((len(rows),), -1),
         )
         found = model.compare(users.rows(rows), asked)
-        yield Margin(found.mean.view(len(rows), size), found.variance.view(len(rows), size))
+        parts = (found.mean, found.variance, found.lapse.expand(len(asked)))
+        yield Margin(*(part.view(len(rows), size) for part in parts))
 
 
 def predict(model: RewardModel, cohort: Cohort, part: str, shots: int | None = None) -> UserFigures:
@@ -95,7 +96,7 @@ def correct(margin: Tensor) -> Tensor:
 
 def per_pair(margin: Margin) -> dict[str, Tensor]:
     """(N,) by metric: whether the choice is correct, -log P(y+ preferred) and (1 - P(y+ preferred))^2."""
-    logits, plain = margin.attenuated(), margin.mean
+    logits, plain = margin.logit(), margin.mean
     return {
         "accuracy": correct(plain),
         "log_loss": -F.logsigmoid(logits),

@@ -45,7 +45,7 @@ class Forecast:
     @classmethod
     def of(cls, margin: Margin, pairs: PairBatch) -> Self:
         """The forecast that margins (N,) of ``pairs`` make."""
-        logits = {ATTENUATED: margin.attenuated(), PLAIN: margin.mean}
+        logits = {ATTENUATED: margin.logit(), PLAIN: margin.mean}
         confidence = {form: torch.sigmoid(z.double().abs()).numpy() for form, z in logits.items()}
         return cls(confidence, correct(margin.mean).numpy(), pairs.segment.numpy(), pairs.n_users)
 

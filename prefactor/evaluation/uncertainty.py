@@ -141,7 +141,7 @@ def user_doubts(model: RewardModel, users: UserState, known: PairBatch, pool: Pa
         **{name: values.double() for name, values in model.uncertainties(users).items()},
         **_entropy(users),
         **pool_doubts(model, users, pool),
-        "reference_nll": _mean(-F.logsigmoid(model.compare(users, known).attenuated()), known),
+        "reference_nll": _mean(-F.logsigmoid(model.compare(users, known).logit()), known),
         "held_out_nll": _mean(-halves.clamp(min=LEAST).log(), known),
         "flip_rate": flip_rate(halves, known),
     }
@@ -151,7 +151,7 @@ def pool_doubts(model: RewardModel, users: UserState, pool: PairBatch) -> Doubts
     """(U,) means over the pool of min(p, 1 - p), for both forms of the probability."""
     found = []
     for margin in asked_of_everyone(model, users, pool):
-        logits = torch.stack([margin.attenuated(), margin.mean])  # (2,u,P)
+        logits = torch.stack([margin.logit(), margin.mean])  # (2,u,P)
         found.append(torch.sigmoid(-logits.double().abs()).mean(-1))  # (2,u,P) -> (2,u)
     attenuated, plain = torch.cat(found, 1)
     return {"expected_error": attenuated, "plain_doubt": plain}

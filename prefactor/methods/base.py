@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from prefactor.preferences import PairBatch, Responses
 
@@ -30,18 +31,32 @@ class UserState:
 
 @dataclass(frozen=True)
 class Margin:
-    """Reward differences of N comparisons: mean (N,) in logits, variance (N,) in squared logits."""
+    """Reward differences of N comparisons: mean (N,) in logits, variance (N,) in squared logits.
+
+    ``lapse`` (N,) or () is the share of choices that are made at random, whatever the rewards are; 0 unless a method
+    has found some.
+    """
 
     mean: Tensor
     variance: Tensor
+    lapse: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def attenuated(self) -> Tensor:
         """(N,) mean / sqrt(1 + pi variance / 8), in logits: MacKay's approximation, VRF Eq. (8)."""
         return self.mean / torch.sqrt(1 + torch.pi * self.variance / 8)
 
+    def logit(self) -> Tensor:
+        """(N,) the logit of P(first preferred) = lapse / 2 + (1 - lapse) sigmoid(attenuated)."""
+        meant = self.attenuated()
+        if not self.lapse.any():
+            return meant
+        at_random, otherwise = torch.log(self.lapse / 2), torch.log1p(-self.lapse)
+        chances = (torch.logaddexp(at_random, otherwise + F.logsigmoid(sign * meant)) for sign in (1, -1))
+        return torch.sub(*chances)
+
     def probability(self) -> Tensor:
-        """(N,) P(first preferred), the approximate mean of sigmoid(margin) under the margin's Gaussian."""
-        return torch.sigmoid(self.attenuated())
+        """(N,) P(first preferred), the approximate mean of sigmoid(margin) under the margin's Gaussian, with lapses."""
+        return torch.sigmoid(self.logit())
 
 
 @dataclass(frozen=True)

@@ -12,30 +12,38 @@ from prefactor.preferences import PairBatch
 
 STEPS = 100
 KNOTS = (1, 3, 5, 9, 20, 45)  # pairs of a user; the last is the largest number that was met, if that is more
-PULL = 10.0  # towards no change, in nats per squared logarithm: what the data cannot tell stays as it was
+PULL = 10.0  # towards no change, in nats per squared logarithm and per lapse: what data cannot tell stays as it was
 BEND = 1.0  # of a knot towards the next, likewise
+FIRST_LAPSE = 0.01  # where the search for the share of lapses starts
 
 
 class Calibration(nn.Module):
-    """P(first preferred) = sigmoid(s m / sqrt(1 + pi s^2 k v / 8)) for a user with n pairs.
+    """P(first preferred) = c / 2 + (1 - c) sigmoid(s m / sqrt(1 + pi s^2 k v / 8)) for a user with n pairs.
 
     log s and log k are given at KNOTS, and linear in log(1 + n) between them: one line for all was 2 to 3 per cent off
     where a model has just begun to know its users. One scale for a user's rewards, so their order stays. Platt scaling
     (Platt 1999) without the offset, which an antisymmetric margin must not have; with the margin's variance, and with
     the number of pairs, because models err differently where they know little and where they know much.
+
+    c is the share of choices made at random, the lapses of a psychometric function (Wichmann & Hill 2001): where labels
+    are noisy no difference of rewards makes a choice certain. It is one for all, and 0 unless ``lapses`` is set.
     """
 
     constants: Tensor
     range: Tensor
+    lapse: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, lapses: bool = False) -> None:
         super().__init__()
+        self.lapses = lapses
+        self.register_buffer("lapse", torch.zeros(()))
         self.register_buffer("constants", torch.zeros(2, len(KNOTS)))  # log s and log k at the knots
         self.register_buffer("range", torch.zeros(2))  # numbers of pairs that the constants were set on
 
     def reset(self) -> None:
-        """Back to the scale of 1."""
+        """Back to the scale of 1, without lapses."""
         self.constants.zero_()
+        self.lapse.zero_()
 
     def scale(self, count: Tensor) -> Tensor:
         """(U,) numbers of pairs to (U,) s."""
@@ -64,14 +72,17 @@ class Calibration(nn.Module):
         Returns it in nats, the small pull included; infinite where no scale was found.
         """
         constants = torch.zeros_like(self.constants, dtype=torch.float64, requires_grad=True)
+        root = torch.tensor(FIRST_LAPSE, dtype=torch.float64).sqrt().requires_grad_(self.lapses)  # of -log(1 - c)
         mean, variance, between = margin.mean.double(), margin.variance.double(), _between(count, count.max())
-        optimiser = torch.optim.LBFGS([constants], max_iter=STEPS, line_search_fn="strong_wolfe")
+        free = [constants, root] if self.lapses else [constants]
+        optimiser = torch.optim.LBFGS(free, max_iter=STEPS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             scale, widening = torch.exp(between @ constants.T).unbind(-1)  # (N,J)@(J,2)
-            scaled = Margin(scale * mean, scale.square() * widening * variance)
-            pull = PULL * constants.square().mean(-1).sum() + BEND * constants.diff().square().sum()
-            return -F.logsigmoid(scaled.attenuated()).mean() + pull / len(count)
+            lapse = -torch.expm1(-root.square()) if self.lapses else self.lapse.double()
+            scaled = Margin(scale * mean, scale.square() * widening * variance, lapse)
+            pull = PULL * (constants.square().mean(-1).sum() + lapse) + BEND * constants.diff().square().sum()
+            return -F.logsigmoid(scaled.logit()).mean() + pull / len(count)
 
         def closure() -> Tensor:
             optimiser.zero_grad()
@@ -80,9 +91,11 @@ class Calibration(nn.Module):
             return found
 
         optimiser.step(closure)
-        if not constants.isfinite().all():
+        if not (constants.isfinite().all() and root.isfinite()):
             return math.inf
         self.constants.copy_(constants.detach())
+        if self.lapses:
+            self.lapse.copy_(-torch.expm1(-root.detach().square()))
         self.range.copy_(torch.stack([count.min(), count.max()]))
         return float(loss().detach())
 

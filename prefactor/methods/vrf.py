@@ -64,7 +64,7 @@ class VRF(FactorisedReward):
             self.basis_log_std = nn.Parameter(torch.full((bases, latent), settings.basis_log_std))
         for part, share in self._rates():
             part.requires_grad_(share > 0)
-        self.calibration = Calibration()
+        self.calibration = Calibration(settings.lapses)
         self.register_buffer("mean_weight", torch.full((bases,), 1 / bases))
         self.started = loadings is None
 
@@ -137,10 +137,10 @@ class VRF(FactorisedReward):
         scale, widening = users["scale"][segment], users["widening"][segment]
         if self.loadings is None:
             margin = self.margin(users["weight"][segment], difference)
-            return Margin(margin.mean * scale, margin.variance * scale.square() * widening)
+            return Margin(margin.mean * scale, margin.variance * scale.square() * widening, self.calibration.lapse)
         mean = (self.weights(users)[segment] * difference).sum(-1)  # (N,F+1),(N,F+1) -> (N,) logit
         variance = variance_along(difference[:, : self.loadings.live], users["covariance"], segment)  # (N,) logit^2
-        return Margin(mean, variance * scale.square() * widening)
+        return Margin(mean, variance * scale.square() * widening, self.calibration.lapse)
 
     def uncertainty(self, users: UserState) -> Tensor:
         """(U,) mean over the dimensions of sigma_u (VRF section 5); without an encoder, of lambda_u's deviation."""

@@ -36,6 +36,7 @@ class VRFParameters:
     common                ours: a reward that all users share is added, with weight 1, and is not in the mixture
     common_network        ours: that reward is a network of its own beside phi; None makes it one more output of phi
     calibrated            ours: the scale of rewards is a function of a user's number of pairs, set on held-out users
+    lapses                ours: with it the share of choices that are made at random, whatever the rewards
     start                 where there are loadings phi starts from directions of taste: ``detected``, those that stand
                           out of chance, of the preference matrix or of users' scores, so that phi's outputs are an
                           upper bound; ``svd``, the matrix' leading singular vectors, as many as phi has outputs;
@@ -70,6 +71,7 @@ class VRFParameters:
     common: bool = False
     common_network: CommonParameters | None = None
     calibrated: bool = False
+    lapses: bool = False
     start: Literal["detected", "svd", "random"] = "detected"
     filled: FilledParameters | None = None
     first_ridge: float = 1.0
@@ -81,6 +83,8 @@ class VRFParameters:
             raise ValueError("common_network is that of the common reward: set common, or leave common_network out")
         if self.common_learning_rate is not None and self.common_network is None:
             raise ValueError("common_learning_rate is that of a network of its own: set common_network")
+        if self.lapses and not self.calibrated:
+            raise ValueError("lapses are found in calibrating: set calibrated, or leave lapses out")
         if self.filled and (self.loadings is None or self.start != "detected" or self.basis.form != "linear"):
             raise ValueError(
                 "filled adds outputs of phi beside the detected directions, linear in the states: "

@@ -54,6 +54,27 @@ def test_no_scale_is_foretold_beyond_the_numbers_of_pairs_it_was_set_on() -> Non
     torch.testing.assert_close(few, many)
 
 
+def test_choices_at_random_are_told_from_a_scale_that_is_too_large() -> None:
+    """Logits twice too large, and a share of the choices a coin's: a scale cannot pay for both."""
+    margin, count = simulate(2.0)
+    generator = torch.Generator().manual_seed(3)
+    for share in (0.0, 0.2, 0.4):
+        random = torch.rand(len(count), generator=generator) < share
+        coin = torch.where(torch.rand(len(count), generator=generator) < 0.5, 1.0, -1.0)
+        chosen = Margin(torch.where(random, margin.mean * coin, margin.mean), margin.variance)
+        truth = share / 2 + (1 - share) * torch.sigmoid(margin.mean / 2)
+        error = {}
+        for lapses in (False, True):
+            calibration = Calibration(lapses)
+            calibration.fit(chosen, count)
+            scaled = Margin(calibration.scale(count) * margin.mean, margin.variance, calibration.lapse)
+            error[lapses] = float((scaled.probability() - truth).abs().max())
+        assert abs(float(calibration.lapse) - share) < 0.06
+        assert error[True] < 0.03 and (share == 0 or error[False] > 2 * error[True])
+        calibration.reset()
+        assert not calibration.lapse and not calibration.constants.any()
+
+
 def test_between_two_knots_the_logarithm_is_a_line() -> None:
     calibration = Calibration()
     calibration.fit(*simulate(3.0))

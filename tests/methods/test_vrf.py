@@ -8,6 +8,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from torch.nn import functional as F
 
 from prefactor.errors import InputError
+from prefactor.evaluation.accuracy import asked_of_everyone, margins
 from prefactor.methods.base import Margin, Shape
 from prefactor.methods.basis import BasisParameters
 from prefactor.methods.bt import BT, BTParameters
@@ -351,7 +352,7 @@ def test_powers_are_those_that_predict_held_out_users_best() -> None:
         fixed.loadings.power.copy_(torch.tensor(power))
         fixed.calibrate([pairs], later)
         with torch.no_grad():
-            losses[power] = float(-F.logsigmoid(fixed.compare(fixed.adapt(pairs), later).attenuated()).mean())
+            losses[power] = float(-F.logsigmoid(fixed.compare(fixed.adapt(pairs), later).logit()).mean())
     model.calibrate([pairs], later)
     assert max(losses.values()) - min(losses.values()) > 1e-3  # there is something to choose
     assert losses[tuple(model.loadings.power.tolist())] == pytest.approx(min(losses.values()), abs=1e-4)
@@ -375,6 +376,20 @@ def test_calibration_changes_probabilities_and_no_order() -> None:
     after = model.compare(model.adapt(pairs), pairs)
     assert torch.equal(after.mean.sign(), before.mean.sign())
     assert not torch.allclose(after.probability(), before.probability())
+
+
+def test_lapses_bound_probabilities_of_users_and_pool_alike() -> None:
+    model, pairs = loaded(calibrated=True, lapses=True), make_pairs(12, 6)
+    later = make_pairs(12, 6, seed=3)
+    model.calibrate([pairs], later)
+    model.calibration.lapse.fill_(0.4)
+    found = margins(model, pairs, later)
+    assert torch.equal(found.logit(), model.compare(model.adapt(pairs), later).logit())
+    (asked,) = asked_of_everyone(model, model.adapt(pairs), later)
+    for probability in (found.probability(), asked.probability()):
+        assert probability.min() >= 0.2 - 1e-6 and probability.max() <= 0.8 + 1e-6
+    with pytest.raises(ValueError, match="lapses are found in calibrating"):
+        VRFParameters(lapses=True)
 
 
 def test_a_common_reward_needs_loadings() -> None:
