@@ -24,7 +24,7 @@ from prefactor.backbones import BackboneParameters, load_backbone
 from prefactor.evaluation.latency import Latency, Newcomers, adapting, processor, reading
 from prefactor.methods import METHODS
 from prefactor.methods.base import ClosedForm, RewardModel, Shape
-from prefactor.parameters import build, load_parameters
+from prefactor.parameters import build, choices_of, load_parameters
 from prefactor.preferences import PairBatch, Responses
 
 SEEN = 200
@@ -33,7 +33,7 @@ SEEN = 200
 def new_model(name: str, steps: int, responses: Responses, generator: torch.Generator) -> RewardModel:
     """An untrained model with default parameters, fitted to random choices where a method is fitted in one go."""
     kind = METHODS[name]
-    section = load_parameters()["methods"].get(name, {}).get("default", {}).get("model", {})
+    section, _ = choices_of(load_parameters()["methods"].get(name, {}).get("default", {}).get("model", {}))
     if "adaptation" in section:
         section = {**section, "adaptation": {**section["adaptation"], "steps": steps}}
     settings = build(kind.Parameters, section, name)

@@ -18,7 +18,7 @@ from benchmarks.adapt import HIDDEN, make_reference
 from prefactor.evaluation.latency import seconds
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
-from prefactor.parameters import build, load_parameters
+from prefactor.parameters import build, choices_of, load_parameters
 from prefactor.preferences import PairBatch
 
 METHODS_TRIED = ("bt", "lore", "pref")  # a step of VRF sorts users by their pairs, which stacked parameters cannot
@@ -38,7 +38,7 @@ class Loss(torch.nn.Module):
 
 def new_loss(name: str, seed: int, users: int, batch: PairBatch) -> Loss:
     """An untrained model with default parameters, without the noise on its input."""
-    section = load_parameters()["methods"][name]["default"]["model"]
+    section, _ = choices_of(load_parameters()["methods"][name]["default"]["model"])
     section = {**section, "basis": {**section["basis"], "dropout": 0.0}}
     kind = METHODS[name]
     shape = Shape(HIDDEN, users, texts=len(batch.responses))

@@ -100,3 +100,8 @@ class Cell:
 def seed_folder(parent: Path, seed: int | str) -> Path:
     """The folder of one seed's model."""
     return parent / f"seed-{seed}"
+
+
+def choice_folder(parent: Path, number: int) -> Path:
+    """The folder of what one of a model's choices leaves, below that of its seed."""
+    return parent / f"choice-{number}"

@@ -58,12 +58,16 @@ SCORES = tuple(f"validation_{who}_{figure}" for who in ("seen", "users") for fig
 
 @dataclass(frozen=True)
 class Trained:
-    """One seed's training: a history row per epoch and per validation; the step kept."""
+    """One seed's training: a history row per epoch and per validation; the step kept.
+
+    ``validation_log_loss`` (nats) is that of the model as it is left, calibrated, over the same pairs as the accuracy.
+    """
 
     seed: int
     history: list[Row]
     best_step: int
     validation_accuracy: float
+    validation_log_loss: float
     trainable_parameters: int
 
 
@@ -114,7 +118,8 @@ def train(
     assert best is not None  # the last step is always a check
     model.load_state_dict(best[1])
     _complete(model.eval(), known, held_out)
-    return Trained(seed, history, int(best[0]["step"]), _accuracy(best[0]), trainable(model))
+    left = validate(model, seen.first(parameters.validation_users), held_out)
+    return Trained(seed, history, int(best[0]["step"]), _accuracy(best[0]), _log_loss(left), trainable(model))
 
 
 def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: TrainingParameters, seed: int) -> Trained:
@@ -125,7 +130,7 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
         model.fit(known)
     _complete(model, known, held_out)
     row = _row(seed, 0, math.nan) | validate(model, seen.first(parameters.validation_users), held_out)
-    return Trained(seed, [row], 0, _accuracy(row), trainable(model))
+    return Trained(seed, [row], 0, _accuracy(row), _log_loss(row), trainable(model))
 
 
 def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
@@ -209,3 +214,7 @@ def _validation_steps(steps: int, validations: int) -> set[int]:
 
 def _accuracy(row: Mapping[str, float]) -> float:
     return (row["validation_seen_accuracy"] + row["validation_users_accuracy"]) / 2
+
+
+def _log_loss(row: Mapping[str, float]) -> float:
+    return (row["validation_seen_log_loss"] + row["validation_users_log_loss"]) / 2

@@ -20,8 +20,10 @@ from prefactor.search import SearchParameters, configurations, score
 from prefactor.training import train
 from stages.running import run
 from stages.trainings import (
+    Fitted,
     MethodParameters,
     RunParameters,
+    best_choice,
     cell_cohorts,
     cell_states,
     new_model,
@@ -136,10 +138,14 @@ def _scored(cell: Cell, values: Any, cohorts: dict[str, Cohort], search: SearchP
     """Train one configuration in one world; its scores and seconds."""
     parameters = build(MethodParameters, values, cell.parameters)
     seen, held_out, seed, started = cohorts["seen"], cohorts["validation"], search.seed, time.monotonic()
-    model = new_model(cell, parameters, seen, seed)
-    if parameters.basis_training is not None:
-        model.start_from(trained_basis(cell, parameters, model, cohorts, seed)[0])
-    train(model, seen, held_out, parameters.training, seed, f"search {cell} seed {seed}")
+
+    def fit(number: int, choice: MethodParameters) -> Fitted:
+        model = new_model(cell, choice, seen, seed)
+        if choice.basis_training is not None:
+            model.start_from(trained_basis(cell, choice, model, cohorts, seed)[0])
+        return model, train(model, seen, held_out, choice.training, seed, f"search {cell} seed {seed}")
+
+    model, *_ = best_choice(parameters, fit)
     return {**score(model, seen, held_out, search.shots), "seconds": round(time.monotonic() - started, 1)}
 
 

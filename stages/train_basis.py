@@ -1,13 +1,13 @@
 """Stage train-basis: the first of a method's two training steps, where it has two."""
 
 from prefactor.atomic import atomic_folder, write_json
-from prefactor.layout import Cell, seed_folder
+from prefactor.layout import Cell, choice_folder, seed_folder
 from prefactor.parameters import load_parameters, section
 from stages.running import run
 
 
 def train_basis(dataset: str, backbone: str, method: str, variant: str) -> None:
-    """Fit the basis rewards for every seed; a method of one step leaves a note that says so."""
+    """Fit the basis rewards for every seed and choice; a method of one step leaves a note that says so."""
     cell = Cell(dataset, backbone, method, variant)
     if section(load_parameters(), f"{cell.parameters}.basis_training") is not None:
         return _fit(cell)
@@ -26,10 +26,11 @@ def _fit(cell: Cell) -> None:
     history = []
     with atomic_folder(cell.bases) as scratch:
         for seed in trainings.run_parameters().seeds:
-            model = trainings.new_model(cell, parameters, cohorts["seen"], seed)
-            basis, trained = trainings.trained_basis(cell, parameters, model, cohorts, seed)
-            history += trained.history
-            save_model(basis, seed_folder(scratch, seed))
+            for number, choice in enumerate(parameters.choices()):
+                model = trainings.new_model(cell, choice, cohorts["seen"], seed)
+                basis, trained = trainings.trained_basis(cell, choice, model, cohorts, seed)
+                history += [{**row, "choice": number} for row in trained.history]
+                save_model(basis, choice_folder(seed_folder(scratch, seed), number))
         write_history(scratch / "history.csv", history)
 
 

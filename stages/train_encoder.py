@@ -2,20 +2,23 @@
 
 import hashlib
 import shutil
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefactor.atomic import atomic_folder, write_json
 from prefactor.backbones import States
 from prefactor.cohorts import Cohort
-from prefactor.layout import Cell, seed_folder
+from prefactor.layout import Cell, choice_folder, seed_folder
 from prefactor.methods.base import ClosedForm, RewardModel
 from prefactor.methods.storage import WEIGHTS, load_model, save_model, save_users
 from prefactor.parameters import as_dict
 from prefactor.training import Trained, train, write_history
 from stages.running import run
 from stages.trainings import (
+    Fitted,
     MethodParameters,
+    best_choice,
     cell_cohorts,
     cell_states,
     method_kind,
@@ -36,28 +39,41 @@ def train_encoder(dataset: str, backbone: str, method: str, variant: str) -> Non
     once = parameters.basis_training is None and issubclass(method_kind(cell), ClosedForm)
     with atomic_folder(cell.model) as scratch:
         drawn = seeds[:1] if once else seeds
-        trained = [_train(cell, parameters, cohorts, seed, seed_folder(scratch, seed)) for seed in drawn]
+        kept = [_train(cell, parameters, cohorts, seed, seed_folder(scratch, seed)) for seed in drawn]
         for seed in seeds[len(drawn) :]:
             shutil.copytree(seed_folder(scratch, drawn[0]), seed_folder(scratch, seed))
-            trained.append(_of_seed(trained[0], seed))
-        write_history(scratch / "history.csv", [row for result in trained for row in result.history])
-        write_json(scratch / "training.json", _summary(trained, parameters, states, scratch))
+            kept.append(kept[0].of_seed(seed))
+        write_history(scratch / "history.csv", [row for each in kept for row in each.trained.history])
+        write_json(scratch / "training.json", _summary(kept, parameters, states, scratch))
 
 
-def _train(cell: Cell, parameters: MethodParameters, cohorts: dict[str, Cohort], seed: int, folder: Path) -> Trained:
-    model = new_model(cell, parameters, cohorts["seen"], seed)
-    if parameters.basis_training is not None:
-        model.start_from(load_model(seed_folder(cell.bases, seed)))
-    name = f"train-encoder {cell} seed {seed}"
-    result = train(model, cohorts["seen"], cohorts["validation"], parameters.training, seed, name)
+@dataclass(frozen=True)
+class Kept:
+    """A seed's training with the best of the model's choices, and the log loss (nats) of each on held-out data."""
+
+    trained: Trained
+    log_losses: list[float]
+
+    def of_seed(self, seed: int) -> "Kept":
+        """The same under another seed."""
+        history = [{**row, "seed": seed} for row in self.trained.history]
+        return replace(self, trained=replace(self.trained, seed=seed, history=history))
+
+
+def _train(cell: Cell, parameters: MethodParameters, cohorts: dict[str, Cohort], seed: int, folder: Path) -> Kept:
+    seen, held_out = cohorts["seen"], cohorts["validation"]
+
+    def fit(number: int, choice: MethodParameters) -> Fitted:
+        model = new_model(cell, choice, seen, seed)
+        if choice.basis_training is not None:
+            model.start_from(load_model(choice_folder(seed_folder(cell.bases, seed), number)))
+        name = f"train-encoder {cell} seed {seed}" + (f" choice {number}" if number else "")
+        return model, train(model, seen, held_out, choice.training, seed, name)
+
+    model, trained, log_losses = best_choice(parameters, fit)
     save_model(model, folder)
-    save_seen_users(model, cohorts["seen"], folder)
-    return result
-
-
-def _of_seed(trained: Trained, seed: int) -> Trained:
-    """The same training under another seed."""
-    return replace(trained, seed=seed, history=[{**row, "seed": seed} for row in trained.history])
+    save_seen_users(model, seen, folder)
+    return Kept(trained, log_losses)
 
 
 def save_seen_users(model: RewardModel, seen: Cohort, folder: Path) -> None:
@@ -68,27 +84,28 @@ def save_seen_users(model: RewardModel, seen: Cohort, folder: Path) -> None:
         save_users(folder, seen.user_ids, model.adapt(seen.known()))
 
 
-def _summary(trained: list[Trained], parameters: MethodParameters, states: States, folder: Path) -> dict[str, object]:
+def _summary(kept: list[Kept], parameters: MethodParameters, states: States, folder: Path) -> dict[str, object]:
     return {
         "seeds": {
-            str(result.seed): {
-                "best_step": result.best_step,
-                "validation_accuracy": result.validation_accuracy,
-                "trainable_parameters": result.trainable_parameters,
+            str(each.trained.seed): {
+                "best_step": each.trained.best_step,
+                "validation_accuracy": each.trained.validation_accuracy,
+                "validation_log_losses": each.log_losses,  # of the model's choices in turn; the least was kept
+                "trainable_parameters": each.trained.trainable_parameters,
             }
-            for result in trained
+            for each in kept
         },
         "parameters": as_dict(parameters),
         "backbone": states.identity,
-        "run": _content_hash(folder, trained),
+        "run": _content_hash(folder, [each.trained.seed for each in kept]),
     }
 
 
-def _content_hash(folder: Path, trained: list[Trained]) -> str:
+def _content_hash(folder: Path, seeds: Iterable[int]) -> str:
     """What identifies this training wherever its figures are shown: a hash of the weights of all seeds."""
     digest = hashlib.sha256()
-    for result in trained:
-        digest.update((seed_folder(folder, result.seed) / WEIGHTS).read_bytes())
+    for seed in seeds:
+        digest.update((seed_folder(folder, seed) / WEIGHTS).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """What the two training stages share: a cell's parameters, its cohorts, a fresh model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from prefactor.errors import InputError
 from prefactor.layout import Cell
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
-from prefactor.parameters import build, load_parameters, nearest, section
+from prefactor.parameters import build, choices_of, load_parameters, merged, nearest, section
 from prefactor.seeds import generator
 from prefactor.surface import open_surface
 from prefactor.training import Trained, TrainingParameters, train
@@ -21,11 +21,23 @@ from prefactor.training import Trained, TrainingParameters, train
 
 @dataclass(frozen=True)
 class MethodParameters:
-    """A method's section: its model, and how each of its steps is trained; no first step when it is null."""
+    """A method's section: its model, and how each of its steps is trained; no first step when it is null.
+
+    ``model`` may have ``choices``, a list of changes to the rest of it. A model is trained with each, and for every
+    seed the one is kept that predicts held-out data best.
+    """
 
     model: dict[str, Any] = field(default_factory=dict)
     basis_training: TrainingParameters | None = None
     training: TrainingParameters = field(default_factory=TrainingParameters)
+
+    def __post_init__(self) -> None:
+        choices_of(self.model)
+
+    def choices(self) -> list["MethodParameters"]:
+        """The parameters with each of the changes; as they are where there are none."""
+        model, choices = choices_of(self.model)
+        return [replace(self, model=merged(model, change)) for change in choices or [{}]]
 
 
 @dataclass(frozen=True)
@@ -139,9 +151,28 @@ def new_model(cell: Cell, parameters: MethodParameters, seen: Cohort, seed: int)
     return model
 
 
+Fitted = tuple[RewardModel, Trained]
+
+
+def best_choice(
+    parameters: MethodParameters, fit: Callable[[int, MethodParameters], Fitted]
+) -> tuple[RewardModel, Trained, list[float]]:
+    """``fit`` each of the choices, which it is given with their numbers: the best, and the log loss of each in nats.
+
+    The best has the least log loss on held-out data once it is calibrated. Accuracy would need more held-out prompts
+    than there are to tell two forms of a model apart; of equals it is the first.
+    """
+    fitted = [fit(number, choice) for number, choice in enumerate(parameters.choices())]
+    return *min(fitted, key=_log_loss), [*map(_log_loss, fitted)]
+
+
+def _log_loss(fitted: Fitted) -> float:
+    return fitted[1].validation_log_loss
+
+
 def trained_basis(
     cell: Cell, parameters: MethodParameters, model: RewardModel, cohorts: Mapping[str, Cohort], seed: int
-) -> tuple[RewardModel, Trained]:
+) -> Fitted:
     """The first of two steps of a fresh ``model``'s training; InputError if its method has one step only."""
     basis = model.first_step(generator(seed, cell.method, "basis"))
     if basis is None or parameters.basis_training is None:

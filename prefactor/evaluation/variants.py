@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from prefactor.layout import Cell
 from prefactor.methods import METHODS
-from prefactor.parameters import as_dict, build
+from prefactor.parameters import CHOICES, as_dict, build, choices_of
 
 DEFAULT = "default"
 SECTION = "set"  # stands for all of a section's parameters
@@ -84,5 +84,6 @@ def _bases(cell: C, known: Iterable[C]) -> list[C]:
 
 def _spelt_out(cell: Cell, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A cell's parameters; those of the model that params.yaml leaves out have the method's own values."""
-    model = build(METHODS[cell.method].Parameters, parameters.get("model"), f"{cell.parameters}.model")
-    return {**parameters, "model": as_dict(model)}
+    own, choices = choices_of(parameters.get("model") or {})
+    model = as_dict(build(METHODS[cell.method].Parameters, own, f"{cell.parameters}.model"))
+    return {**parameters, "model": model | {CHOICES: choices}}

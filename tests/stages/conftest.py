@@ -67,9 +67,11 @@ def tiny_parameters() -> dict:
                         "loadings": {"bases": 3},
                         "common": True,
                         "calibrated": True,
+                        "lapses": True,
                         "latent": 8,
                         "unit_prior": True,
                         "start": "svd",  # of so few pairs no direction of taste would be detected
+                        "choices": [{}, {"common_network": {"form": "mlp"}}],
                     },
                     "basis_training": training(),
                     "training": training(),

@@ -69,6 +69,20 @@ def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Project, tmp_pat
     assert [*history["seed"]] == [0, 1] and history["validation_seen_accuracy"].nunique() == 1
 
 
+def test_held_out_data_choose_the_form_of_the_model(whole: Project) -> None:
+    """Both forms of the common reward are trained; the one that is kept, seed by seed, has the least log loss."""
+    cell = Path("stylebench", "minilm", "vrf", "default")
+    about = json.loads((whole.folder / "models" / cell / "training.json").read_text())
+    for seed, found in about["seeds"].items():
+        linear, mlp = found["validation_log_losses"]
+        assert linear != mlp
+        kept = json.loads((whole.folder / "models" / cell / f"seed-{seed}" / "model.json").read_text())
+        network = kept["parameters"]["common_network"]
+        assert network is None if linear < mlp else network["form"] == "mlp"
+        bases = whole.folder / "models" / "bases" / cell / f"seed-{seed}"
+        assert {path.name for path in bases.iterdir()} == {"choice-0", "choice-1"}
+
+
 def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Project, tmp_path: Path) -> None:
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project = Project(tmp_path / "copy")

@@ -38,7 +38,8 @@ def test_every_variant_of_a_study_can_be_built(name: str, tmp_path: Path, monkey
     for method in run.methods:
         for variant in run.variants:
             found = build(MethodParameters, parameters["methods"][method][variant], variant)
-            build(METHODS[method].Parameters, found.model, variant)
+            for choice in found.choices():
+                build(METHODS[method].Parameters, choice.model, variant)
 
 
 def test_every_ablation_differs_from_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,10 @@ import pytest
 from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.layout import Cell
+from prefactor.parameters import build
 from prefactor.surface import FEATURES, write_surface
-from stages.trainings import EvaluationParameters, cell_cohorts
+from prefactor.training import Trained
+from stages.trainings import EvaluationParameters, MethodParameters, best_choice, cell_cohorts
 
 
 class CountedStates:
@@ -61,6 +64,36 @@ def test_only_the_view_that_a_method_reads_is_loaded(project: Path) -> None:
 def test_an_unknown_method_is_named_with_the_nearest(project: Path) -> None:
     with pytest.raises(InputError, match="unknown method 'surfaces'; did you mean 'surface'"):
         views("surfaces", CountedStates())
+
+
+def test_a_model_is_trained_with_each_of_its_choices_and_the_best_is_kept() -> None:
+    model = {"basis": {"form": "linear", "bases": 4}, "choices": [{}, {"basis": {"bases": 8}}, {"margin": 2.0}]}
+    parameters = build(MethodParameters, {"model": model}, "methods.vrf.default")
+    losses, asked = [0.5, 0.3, 0.3], []
+
+    def fit(number: int, choice: MethodParameters) -> Any:
+        asked.append(choice.model)
+        return number, Trained(0, [], 0, 0.9 - number, losses[number], 1)
+
+    kept, trained, found = best_choice(parameters, fit)
+    assert asked == [
+        {"basis": {"form": "linear", "bases": 4}},
+        {"basis": {"form": "linear", "bases": 8}},
+        {"basis": {"form": "linear", "bases": 4}, "margin": 2.0},
+    ]
+    assert kept == 1 and trained.validation_log_loss == 0.3 and found == losses  # the first of equals
+
+
+@pytest.mark.parametrize("choices", [{}, {"choices": []}])
+def test_without_choices_a_model_is_as_its_parameters_say(choices: dict[str, Any]) -> None:
+    parameters = build(MethodParameters, {"model": {"ridge": 2.0, **choices}}, "methods.lr.default")
+    assert [choice.model for choice in parameters.choices()] == [{"ridge": 2.0}]
+
+
+@pytest.mark.parametrize("choices", [{"a": 1}, [1], "mlp"])
+def test_choices_that_are_no_changes_are_refused(choices: Any) -> None:
+    with pytest.raises(InputError, match=r"methods.lr.default.*choices must be a list of changes to model"):
+        build(MethodParameters, {"model": {"choices": choices}}, "methods.lr.default")
 
 
 @pytest.mark.parametrize("name", ["doubts", "recovery"])
