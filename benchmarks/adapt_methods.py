@@ -21,10 +21,11 @@ import torch
 from benchmarks.adapt import HIDDEN, make_reference
 from benchmarks.embed import make_texts
 from prefactor.backbones import BackboneParameters, load_backbone
+from prefactor.choices import choices_of
 from prefactor.evaluation.latency import Latency, Newcomers, adapting, processor, reading
 from prefactor.methods import METHODS
 from prefactor.methods.base import ClosedForm, RewardModel, Shape
-from prefactor.parameters import build, choices_of, load_parameters
+from prefactor.parameters import build, load_parameters
 from prefactor.preferences import PairBatch, Responses
 
 SEEN = 200

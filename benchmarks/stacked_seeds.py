@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state
 
 from benchmarks.adapt import HIDDEN, make_reference
+from prefactor.choices import choices_of
 from prefactor.evaluation.latency import seconds
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
-from prefactor.parameters import build, choices_of, load_parameters
+from prefactor.parameters import build, load_parameters
 from prefactor.preferences import PairBatch
 
 METHODS_TRIED = ("bt", "lore", "pref")  # a step of VRF sorts users by their pairs, which stacked parameters cannot

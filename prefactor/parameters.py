@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 from prefactor.errors import InputError
 
 T = TypeVar("T")
-CHOICES = "choices"
 
 
 def load_parameters(path: Path | str = "params.yaml") -> dict[str, Any]:
@@ -74,17 +73,6 @@ def merged(base: Any, changes: Any) -> Any:
         key: merged(base[key], changes[key]) if key in base and key in changes else {**base, **changes}[key]
         for key in {**base, **changes}
     }
-
-
-def choices_of(model: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A method's section ``model`` without its ``choices``, and these: changes to it, for held-out data to choose from.
-
-    Raises ValueError for choices that are no list of changes.
-    """
-    choices = model.get(CHOICES, [])
-    if not isinstance(choices, list) or not all(isinstance(change, dict) for change in choices):
-        raise ValueError(f"{CHOICES} must be a list of changes to model, {{}} for none, got {choices!r}")
-    return {key: value for key, value in model.items() if key != CHOICES}, choices
 
 
 def nearest(name: object, known: Iterable[object], what: str = "keys") -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from prefactor.choices import best
 from prefactor.errors import InputError
 from prefactor.evaluation.results import read_results
 from prefactor.layout import Cell
@@ -57,7 +58,7 @@ class Training(Cell):
 
     @property
     def validation_accuracy(self) -> float:
-        """Mean over seeds of the best validation's accuracy: what models are chosen by."""
+        """Mean over seeds of the best validation's accuracy: what steps, seeds and the champion are chosen by."""
         return fmean(seed["validation_accuracy"] for seed in self.summary["seeds"].values())
 
     @property
@@ -66,6 +67,12 @@ class Training(Cell):
         kept = {seed: figures["best_step"] for seed, figures in self.summary["seeds"].items()}
         rows = self.history["step"] == self.history["seed"].map(kept)
         return float(self.history.loc[rows, "validation_users_accuracy"].mean())
+
+    @property
+    def choices_kept(self) -> dict[str, int]:
+        """By seed, which of the model's choices was kept; empty where there was nothing to choose."""
+        found = {seed: figures.get("validation_log_losses", []) for seed, figures in self.summary["seeds"].items()}
+        return {seed: best(log_losses) for seed, log_losses in found.items() if len(log_losses) > 1}
 
     @property
     def best_seed(self) -> str:

@@ -28,6 +28,7 @@ from stages.trainings import (
     cell_states,
     new_model,
     run_parameters,
+    stage_name,
     trained_basis,
 )
 
@@ -142,8 +143,8 @@ def _scored(cell: Cell, values: Any, cohorts: dict[str, Cohort], search: SearchP
     def fit(number: int, choice: MethodParameters) -> Fitted:
         model = new_model(cell, choice, seen, seed)
         if choice.basis_training is not None:
-            model.start_from(trained_basis(cell, choice, model, cohorts, seed)[0])
-        return model, train(model, seen, held_out, choice.training, seed, f"search {cell} seed {seed}")
+            model.start_from(trained_basis(cell, choice, model, cohorts, seed, number)[0])
+        return model, train(model, seen, held_out, choice.training, seed, stage_name("search", cell, seed, number))
 
     model, *_ = best_choice(parameters, fit)
     return {**score(model, seen, held_out, search.shots), "seconds": round(time.monotonic() - started, 1)}

@@ -28,7 +28,7 @@ def _fit(cell: Cell) -> None:
         for seed in trainings.run_parameters().seeds:
             for number, choice in enumerate(parameters.choices()):
                 model = trainings.new_model(cell, choice, cohorts["seen"], seed)
-                basis, trained = trainings.trained_basis(cell, choice, model, cohorts, seed)
+                basis, trained = trainings.trained_basis(cell, choice, model, cohorts, seed, number)
                 history += [{**row, "choice": number} for row in trained.history]
                 save_model(basis, choice_folder(seed_folder(scratch, seed), number))
         write_history(scratch / "history.csv", history)

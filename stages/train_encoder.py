@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from prefactor.atomic import atomic_folder, write_json
 from prefactor.backbones import States
@@ -25,11 +26,12 @@ from stages.trainings import (
     method_parameters,
     new_model,
     run_parameters,
+    stage_name,
 )
 
 
 def train_encoder(dataset: str, backbone: str, method: str, variant: str) -> None:
-    """Train every seed; keep the models, the seen users' cached states, the histories.
+    """Train every seed, with each of its choices; keep the best models, the seen users' cached states, the histories.
 
     A closed form draws nothing: where no first step makes seeds differ, the first one's fit is that of all.
     """
@@ -54,7 +56,7 @@ class Kept:
     trained: Trained
     log_losses: list[float]
 
-    def of_seed(self, seed: int) -> "Kept":
+    def of_seed(self, seed: int) -> Self:
         """The same under another seed."""
         history = [{**row, "seed": seed} for row in self.trained.history]
         return replace(self, trained=replace(self.trained, seed=seed, history=history))
@@ -67,7 +69,7 @@ def _train(cell: Cell, parameters: MethodParameters, cohorts: dict[str, Cohort],
         model = new_model(cell, choice, seen, seed)
         if choice.basis_training is not None:
             model.start_from(load_model(choice_folder(seed_folder(cell.bases, seed), number)))
-        name = f"train-encoder {cell} seed {seed}" + (f" choice {number}" if number else "")
+        name = stage_name("train-encoder", cell, seed, number)
         return model, train(model, seen, held_out, choice.training, seed, name)
 
     model, trained, log_losses = best_choice(parameters, fit)

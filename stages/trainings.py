@@ -1,4 +1,4 @@
-"""What the two training stages share: a cell's parameters, its cohorts, a fresh model."""
+"""What the training stages and the search share: a cell's parameters, its cohorts, a fresh model, its choices."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,12 +8,13 @@ import torch
 
 from prefactor import layout
 from prefactor.backbones import States, open_states
+from prefactor.choices import best, choices_of
 from prefactor.cohorts import Cohort, StateView, load_cohorts
 from prefactor.errors import InputError
 from prefactor.layout import Cell
 from prefactor.methods import METHODS
 from prefactor.methods.base import RewardModel, Shape
-from prefactor.parameters import build, choices_of, load_parameters, merged, nearest, section
+from prefactor.parameters import build, load_parameters, merged, nearest, section
 from prefactor.seeds import generator
 from prefactor.surface import open_surface
 from prefactor.training import Trained, TrainingParameters, train
@@ -32,7 +33,7 @@ class MethodParameters:
     training: TrainingParameters = field(default_factory=TrainingParameters)
 
     def __post_init__(self) -> None:
-        choices_of(self.model)
+        choices_of(self.model)  # raises for what is no list of changes
 
     def choices(self) -> list["MethodParameters"]:
         """The parameters with each of the changes; as they are where there are none."""
@@ -98,8 +99,12 @@ class EvaluationParameters:
 
 
 def method_parameters(cell: Cell) -> MethodParameters:
-    """A cell's section of params.yaml."""
-    return build(MethodParameters, section(load_parameters(), cell.parameters), cell.parameters)
+    """A cell's section of params.yaml. Raises InputError, before anything is trained, for a choice that is no model."""
+    parameters = build(MethodParameters, section(load_parameters(), cell.parameters), cell.parameters)
+    for number, choice in enumerate(parameters.choices()):
+        where = f"{cell.parameters}.model" + (f".choices.{number}" if choice.model != parameters.model else "")
+        build(method_kind(cell).Parameters, choice.model, where)
+    return parameters
 
 
 def run_parameters() -> RunParameters:
@@ -159,24 +164,32 @@ def best_choice(
 ) -> tuple[RewardModel, Trained, list[float]]:
     """``fit`` each of the choices, which it is given with their numbers: the best, and the log loss of each in nats.
 
-    The best has the least log loss on held-out data once it is calibrated. Accuracy would need more held-out prompts
-    than there are to tell two forms of a model apart; of equals it is the first.
+    The best has the least log loss, once calibrated, over the pairs that choose a step: accuracy would need more
+    held-out prompts than there are to tell two forms of a model apart. The users that it was calibrated on are among
+    them, which favours no choice: all have as many constants.
     """
     fitted = [fit(number, choice) for number, choice in enumerate(parameters.choices())]
-    return *min(fitted, key=_log_loss), [*map(_log_loss, fitted)]
+    log_losses = [trained.validation_log_loss for _, trained in fitted]
+    return *fitted[best(log_losses)], log_losses
 
 
-def _log_loss(fitted: Fitted) -> float:
-    return fitted[1].validation_log_loss
+def stage_name(stage: str, cell: Cell, seed: int, number: int) -> str:
+    """How a training is called while it runs; ``number`` is that of the model's choice."""
+    return f"{stage} {cell} seed {seed}" + (f" choice {number}" if number else "")
 
 
 def trained_basis(
-    cell: Cell, parameters: MethodParameters, model: RewardModel, cohorts: Mapping[str, Cohort], seed: int
+    cell: Cell,
+    parameters: MethodParameters,
+    model: RewardModel,
+    cohorts: Mapping[str, Cohort],
+    seed: int,
+    number: int = 0,
 ) -> Fitted:
     """The first of two steps of a fresh ``model``'s training; InputError if its method has one step only."""
     basis = model.first_step(generator(seed, cell.method, "basis"))
     if basis is None or parameters.basis_training is None:
         raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
     basis.standardise(cohorts["seen"].known().compact().responses)
-    name = f"train-basis {cell} seed {seed}"
+    name = stage_name("train-basis", cell, seed, number)
     return basis, train(basis, cohorts["seen"], cohorts["validation"], parameters.basis_training, seed, name)

@@ -1,6 +1,7 @@
 """The training loop learns, keeps its best validation, repeats itself, and never sees evaluation pairs."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def test_the_best_validation_is_kept(cohorts: dict[str, Cohort]) -> None:
     assert len(validated) == PARAMETERS.validations
 
 
+def test_the_log_loss_is_that_of_the_calibrated_model(cohorts: dict[str, Cohort]) -> None:
+    """Models are chosen between by it: before its calibration one may be better and not know how sure to be."""
+    settings = build(VRFParameters, {**SMALL["vrf"], "calibrated": True, "lapses": True}, "test")
+    model = VRF(settings, Shape(WIDTH, 40), torch.Generator().manual_seed(0))
+    parameters = replace(PARAMETERS, epochs=3, validations=1)
+    result = train(model, cohorts["seen"], cohorts["validation"], parameters, 0, "test")
+    left = validate(model, cohorts["seen"].first(parameters.validation_users), cohorts["validation"])
+    assert result.validation_log_loss == pytest.approx(mean_log_loss(left))
+    assert abs(result.validation_log_loss - mean_log_loss(result.history[-1])) > 1e-4
+
+
+def mean_log_loss(row: Mapping[str, float]) -> float:
+    return (row["validation_seen_log_loss"] + row["validation_users_log_loss"]) / 2
+
+
 def test_the_history_has_the_loss_of_every_epoch(cohorts: dict[str, Cohort], tmp_path: Path) -> None:
     _, result = train_one(cohorts)
     epochs = [row["step"] for row in result.history if row["step"] % 2 == 0]  # forty users, twenty a step
@@ -109,7 +125,7 @@ CALIBRATED = {"vrf/loadings", "vrf/filled"}
 
 def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tensor]:
     """What a method keeps after its first step, if it has one, and its second. One validation: nothing to choose."""
-    kind, changes = METHODS[name.partition("/")[0]], {"calibrated": True} if name in CALIBRATED else {}
+    kind, changes = METHODS[name.partition("/")[0]], {"calibrated": True, "lapses": True} if name in CALIBRATED else {}
     settings = build(kind.Parameters, {**SMALL[name], **changes}, "test")
     model = kind(settings, Shape(WIDTH, 40, texts=60), torch.Generator().manual_seed(0))  # type: ignore[call-arg]
     model.standardise(cohorts["seen"].known().responses)

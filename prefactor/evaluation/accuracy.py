@@ -96,9 +96,9 @@ def correct(margin: Tensor) -> Tensor:
 
 def per_pair(margin: Margin) -> dict[str, Tensor]:
     """(N,) by metric: whether the choice is correct, -log P(y+ preferred) and (1 - P(y+ preferred))^2."""
-    logits, plain = margin.logit(), margin.mean
+    logits, plain = margin.logit(), margin.plain()
     return {
-        "accuracy": correct(plain),
+        "accuracy": correct(margin.mean),
         "log_loss": -F.logsigmoid(logits),
         "brier": torch.sigmoid(-logits).square(),
         "log_loss_plain": -F.logsigmoid(plain),

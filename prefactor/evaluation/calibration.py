@@ -24,7 +24,7 @@ from prefactor.preferences import PairBatch
 BINS = 15  # of equal width over [0.5, 1]
 EDGES = np.linspace(0.5, 1, BINS + 1)
 ATTENUATED, PLAIN = "attenuated", "plain"
-FORMS = (ATTENUATED, PLAIN)  # of a probability: MacKay's, with the margin's variance, and sigmoid(mean) without
+FORMS = (ATTENUATED, PLAIN)  # of a probability: MacKay's, with the margin's variance, and without it
 ERROR_NAMES = {ATTENUATED: "ece", PLAIN: "ece_plain"}
 COVERAGES = np.arange(1, 21) / 20
 NOISE = 2.5  # a bin's gap within so many standard errors may be none
@@ -45,7 +45,7 @@ class Forecast:
     @classmethod
     def of(cls, margin: Margin, pairs: PairBatch) -> Self:
         """The forecast that margins (N,) of ``pairs`` make."""
-        logits = {ATTENUATED: margin.logit(), PLAIN: margin.mean}
+        logits = {ATTENUATED: margin.logit(), PLAIN: margin.plain()}
         confidence = {form: torch.sigmoid(z.double().abs()).numpy() for form, z in logits.items()}
         return cls(confidence, correct(margin.mean).numpy(), pairs.segment.numpy(), pairs.n_users)
 

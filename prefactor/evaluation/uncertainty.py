@@ -7,7 +7,7 @@ very pairs to predict, though not their labels:
     sigma and others    what the method itself offers: ``RewardModel.uncertainties``
     entropy             of w_u in nats, where w_u is a point on a simplex of more than one basis
     expected_error      mean over a pool of unlabelled pairs, the same for all users, of min(p, 1 - p)
-    plain_doubt         the same of the plain probability sigmoid(mean), without the margin's variance
+    plain_doubt         the same of the plain probability, without the margin's variance
     reference_nll       mean -log p of the user's own references, which the model has seen
     held_out_nll        the same of each half of them by a model that has adapted to the other half
     flip_rate           the share of references that those probabilities take for slips
@@ -34,7 +34,7 @@ from torch.nn import functional as F
 
 from prefactor.cohorts import Cohort
 from prefactor.evaluation.accuracy import asked_of_everyone
-from prefactor.methods.base import RewardModel, UserState
+from prefactor.methods.base import Margin, RewardModel, UserState
 from prefactor.preferences import PairBatch
 from prefactor.seeds import generator
 from prefactor.segments import places, segment_mean, segment_sum
@@ -136,14 +136,14 @@ def is_asked(model: RewardModel) -> bool:
 @torch.no_grad()
 def user_doubts(model: RewardModel, users: UserState, known: PairBatch, pool: PairBatch) -> Doubts:
     """Every candidate but the combinations, (U,) each, of users who have adapted to ``known``; NaN without pairs."""
-    halves = held_out_probability(model, known)
+    halves = held_out_margin(model, known)
     return {
         **{name: values.double() for name, values in model.uncertainties(users).items()},
         **_entropy(users),
         **pool_doubts(model, users, pool),
         "reference_nll": _mean(-F.logsigmoid(model.compare(users, known).logit()), known),
-        "held_out_nll": _mean(-halves.clamp(min=LEAST).log(), known),
-        "flip_rate": flip_rate(halves, known),
+        "held_out_nll": _mean(-halves.probability().double().clamp(min=LEAST).log(), known),
+        "flip_rate": flip_rate(torch.sigmoid(halves.attenuated().double()), known),
     }
 
 
@@ -151,26 +151,27 @@ def pool_doubts(model: RewardModel, users: UserState, pool: PairBatch) -> Doubts
     """(U,) means over the pool of min(p, 1 - p), for both forms of the probability."""
     found = []
     for margin in asked_of_everyone(model, users, pool):
-        logits = torch.stack([margin.logit(), margin.mean])  # (2,u,P)
+        logits = torch.stack([margin.logit(), margin.plain()])  # (2,u,P)
         found.append(torch.sigmoid(-logits.double().abs()).mean(-1))  # (2,u,P) -> (2,u)
     attenuated, plain = torch.cat(found, 1)
     return {"expected_error": attenuated, "plain_doubt": plain}
 
 
-def held_out_probability(model: RewardModel, known: PairBatch) -> Tensor:
-    """(N,) P(y+ preferred) of every known pair, by the model adapted to the other half of the same user's pairs."""
+def held_out_margin(model: RewardModel, known: PairBatch) -> Margin:
+    """The margin (N,) of every known pair, by the model adapted to the other half of the same user's pairs."""
     place, _ = places(known.segment, known.n_users)
     odd = place % 2
     nobody = known.users.new_full((2 * known.n_users,), -1)  # each half is a stranger's
     halves = replace(known, segment=2 * known.segment + odd, users=nobody)
     others = replace(known, segment=2 * known.segment + 1 - odd, users=nobody)
-    return model.compare(model.adapt(halves), others).probability().double()
+    return model.compare(model.adapt(halves), others)
 
 
 def flip_rate(chance: Tensor, known: PairBatch) -> Tensor:
     """(U,) rate of reversed labels: EM for a mixture of p and 1 - p, with prior counts; NaN without pairs.
 
-    A label of probability p (N,) is as likely to be a slip as e (1 - p) is to (1 - e) p.
+    A label of probability p (N,) is as likely to be a slip as e (1 - p) is to (1 - e) p; p is that of a choice that is
+    meant, or slips would be counted twice.
     """
     count = known.pairs_per_user().double()
     first, second = FLIP_PRIOR

@@ -9,9 +9,10 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+from prefactor.choices import CHOICES, choices_of
 from prefactor.layout import Cell
 from prefactor.methods import METHODS
-from prefactor.parameters import CHOICES, as_dict, build, choices_of
+from prefactor.parameters import as_dict, build
 
 DEFAULT = "default"
 SECTION = "set"  # stands for all of a section's parameters

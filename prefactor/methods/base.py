@@ -47,16 +47,25 @@ class Margin:
 
     def logit(self) -> Tensor:
         """(N,) the logit of P(first preferred) = lapse / 2 + (1 - lapse) sigmoid(attenuated)."""
-        meant = self.attenuated()
-        if not self.lapse.any():
-            return meant
-        at_random, otherwise = torch.log(self.lapse / 2), torch.log1p(-self.lapse)
-        chances = (torch.logaddexp(at_random, otherwise + F.logsigmoid(sign * meant)) for sign in (1, -1))
-        return torch.sub(*chances)
+        return _with_lapses(self.attenuated(), self.lapse)
+
+    def plain(self) -> Tensor:
+        """(N,) the same as if the variance were 0."""
+        return _with_lapses(self.mean, self.lapse)
 
     def probability(self) -> Tensor:
         """(N,) P(first preferred), the approximate mean of sigmoid(margin) under the margin's Gaussian, with lapses."""
         return torch.sigmoid(self.logit())
+
+
+def _with_lapses(logit: Tensor, lapse: Tensor) -> Tensor:
+    """Logits (N,) of choices that are meant to those of all choices; as they are where none is made at random."""
+    if not lapse.any():
+        return logit
+    at_random, meant = torch.log(lapse / 2), torch.log1p(-lapse)
+    first = torch.logaddexp(at_random, meant + F.logsigmoid(logit))
+    second = torch.logaddexp(at_random, meant + F.logsigmoid(-logit))
+    return first - second
 
 
 @dataclass(frozen=True)
@@ -133,8 +142,8 @@ class RewardModel(nn.Module, ABC):
         """Keep population-level quantities of the seen users, after training and calibrating."""
 
     def calibrate(self, known: Sequence[PairBatch], pairs: PairBatch) -> None:
-        """Set the scale of rewards on held-out users, after training: what is known of them, in sets of several
-        sizes, and their ``pairs`` to predict."""
+        """Set the constants of probabilities on held-out users, after training: what is known of them, in sets of
+        several sizes, and their ``pairs`` to predict."""
 
     def learnable(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser."""

@@ -1,4 +1,4 @@
-"""Calibration: the scale of rewards as a function of how much is known of a user, set on held-out users."""
+"""Calibration: the scale of rewards by how much is known of a user, and lapses, set on held-out users."""
 
 import math
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Calibration(nn.Module):
         Returns it in nats, the small pull included; infinite where no scale was found.
         """
         constants = torch.zeros_like(self.constants, dtype=torch.float64, requires_grad=True)
-        root = torch.tensor(FIRST_LAPSE, dtype=torch.float64).sqrt().requires_grad_(self.lapses)  # of -log(1 - c)
+        root = constants.detach().new_tensor(FIRST_LAPSE).sqrt().requires_grad_(self.lapses)  # of -log(1 - c)
         mean, variance, between = margin.mean.double(), margin.variance.double(), _between(count, count.max())
         free = [constants, root] if self.lapses else [constants]
         optimiser = torch.optim.LBFGS(free, max_iter=STEPS, line_search_fn="strong_wolfe")

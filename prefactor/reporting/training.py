@@ -19,6 +19,7 @@ from prefactor.trainings import Training
 
 TRAINED = {
     "trainable_parameters": "Parameters of the last step",
+    "choice": "Choice kept, by seed",
     "best_step": "Step kept, by seed",
     "validation_accuracy": "Validation accuracy, %",
 }
@@ -105,7 +106,8 @@ def _training(
     )
     name = f"{section.anchor}-training-{item.method}-{item.variant}"
     drawing = figures.training(paths, style.hex, limits, name, words) if paths else None
-    cells = tuple(_over_seeds(kept, key) for key in TRAINED)
+    chosen = {seed: {**kept[seed], "choice": number} for seed, number in training.choices_kept.items()}
+    cells = tuple(_over_seeds({**kept, **chosen}, key) for key in TRAINED)
     return TrainingView(item.label, style, drawing, cells, tuple(flat(training.summary.get("parameters", {}))))
 
 

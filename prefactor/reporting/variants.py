@@ -32,4 +32,6 @@ def _change(change: Change) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return TO
+    if isinstance(value, list):
+        return f"{len(value)} of them" if value else "none"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -70,7 +70,9 @@ def _choice(champion: Champion) -> str:
     header = "Chosen by validation accuracy, mean over seeds; evaluation pairs had no say."
     rows = [[t.name, _percent(t.validation_accuracy), len(t.summary["seeds"])] for t in champion.contenders]
     table = _table(["training", "validation accuracy", "seeds"], rows)
-    return f"{header} Of its seeds, {champion.seed} validated best and is the one served.\n\n{table}"
+    kept = champion.training.choices_kept.get(champion.seed)
+    form = "" if kept is None else f" Of the choices in its parameters held-out data chose number {kept} for that seed."
+    return f"{header} Of its seeds, {champion.seed} validated best and is the one served.{form}\n\n{table}"
 
 
 def _figures(training: Training) -> str:

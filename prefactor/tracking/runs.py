@@ -74,7 +74,8 @@ def _parameters(training: Training) -> dict[str, Any]:
     trainable = {seed.get("trainable_parameters") for seed in seeds.values()} - {None}
     counted = {"trainable_parameters": max(trainable)} if trainable else {}
     names = {name: getattr(training, name) for name in ("dataset", "backbone", "method", "variant")}
-    return {**names, "seeds": list(seeds), **counted, **training.summary["parameters"]}
+    kept = {"choices_kept": training.choices_kept} if training.choices_kept else {}
+    return {**names, "seeds": list(seeds), **counted, **kept, **training.summary["parameters"]}
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -44,7 +44,8 @@ def test_a_share_of_choices_at_random_moves_every_probability_towards_a_half() -
     assert per_pair(margin)["log_loss"][8:].max() < -math.log(0.15) + 1e-4  # however sure the rewards are
     confidence = Forecast.of(margin, pairs).confidence
     np.testing.assert_allclose(confidence[ATTENUATED], (margin.probability() - 0.5).abs() + 0.5, rtol=1e-5)
-    torch.testing.assert_close(torch.from_numpy(confidence[PLAIN]).float(), torch.sigmoid(margin.mean.abs()))
+    plain = lapse / 2 + (1 - lapse) * torch.sigmoid(margin.mean)
+    np.testing.assert_allclose(confidence[PLAIN], (plain - 0.5).abs() + 0.5, rtol=1e-5)
 
 
 def test_a_score_that_is_no_number_is_wrong() -> None:

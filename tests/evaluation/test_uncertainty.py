@@ -12,7 +12,7 @@ from prefactor.evaluation.uncertainty import (
     POOL,
     Scales,
     flip_rate,
-    held_out_probability,
+    held_out_margin,
     make_pool,
     pool_doubts,
     user_doubts,
@@ -40,7 +40,7 @@ def test_expected_error_equals_a_loop_over_users(monkeypatch: pytest.MonkeyPatch
         for user in range(7):
             alone = replace(pool, segment=torch.full((len(pool),), user))
             margin = model.compare(users, alone)
-            chance, plain = margin.probability(), torch.sigmoid(margin.mean)
+            chance, plain = margin.probability(), torch.sigmoid(margin.plain())
             assert found["expected_error"][user] == pytest.approx(float(torch.minimum(chance, 1 - chance).mean()), 1e-4)
             assert found["plain_doubt"][user] == pytest.approx(1 - float(torch.maximum(plain, 1 - plain).mean()), 1e-4)
 
@@ -49,14 +49,14 @@ def test_a_half_is_judged_by_the_other_alone() -> None:
     """Turning a pair's label changes its own probability to the complement, and those of the other half only."""
     model, known = make_model("vrf").eval(), make_pairs(3, 6)
     with torch.no_grad():
-        before = held_out_probability(model, known)
+        before = held_out_margin(model, known).probability()
         mine = torch.zeros(18, dtype=torch.bool)
         mine[6] = True  # the first pair of user 1
         chosen, rejected = (
             torch.where(mine, there, here)
             for here, there in ((known.chosen, known.rejected), (known.rejected, known.chosen))
         )
-        after = held_out_probability(model, replace(known, chosen=chosen, rejected=rejected))
+        after = held_out_margin(model, replace(known, chosen=chosen, rejected=rejected)).probability()
     assert float(after[6]) == pytest.approx(1 - float(before[6]), abs=1e-5)
     same_half = torch.tensor([0, 1, 2, 3, 4, 5, 8, 10, 12, 13, 14, 15, 16, 17])
     torch.testing.assert_close(after[same_half], before[same_half])
@@ -74,6 +74,20 @@ def test_flip_rate_is_recovered_from_honest_probabilities() -> None:
     rate = flip_rate(sure, pairs)
     torch.testing.assert_close(rate[:3], torch.tensor([0.0, 0.1, 0.3]).double(), atol=0.06, rtol=0)
     assert rate[3].isnan() and (flip_rate(chance, pairs)[:3].diff() > 0).all()
+
+
+def test_lapses_are_in_what_a_model_expects_and_no_slips_of_a_user() -> None:
+    """Half of all choices at random: every user's expected error rises, and nobody's flip rate falls for it."""
+    model, known, pool = make_model("vrf").eval(), make_pairs(7, 6), make_pairs(1, 5)
+    with torch.no_grad():
+        before = user_doubts(model, model.adapt(known), known, pool)
+        model.calibration.lapse.fill_(0.5)
+        after = user_doubts(model, model.adapt(known), known, pool)
+    for name in ("expected_error", "plain_doubt"):
+        torch.testing.assert_close(after[name], 0.25 + 0.5 * before[name], atol=1e-5, rtol=0)
+    assert torch.equal(after["flip_rate"], before["flip_rate"])
+    assert not torch.allclose(after["reference_nll"], before["reference_nll"])
+    assert not torch.allclose(after["held_out_nll"], before["held_out_nll"])
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))

@@ -1,5 +1,6 @@
 """VRF: the published formulas recomputed term by term, posteriors, ablations."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -378,8 +379,9 @@ def test_calibration_changes_probabilities_and_no_order() -> None:
     assert not torch.allclose(after.probability(), before.probability())
 
 
-def test_lapses_bound_probabilities_of_users_and_pool_alike() -> None:
-    model, pairs = loaded(calibrated=True, lapses=True), make_pairs(12, 6)
+@pytest.mark.parametrize("make", [loaded, make_vrf])
+def test_lapses_bound_probabilities_of_users_and_pool_alike(make: Callable[..., VRF]) -> None:
+    model, pairs = make(calibrated=True, lapses=True), make_pairs(12, 6)
     later = make_pairs(12, 6, seed=3)
     model.calibrate([pairs], later)
     model.calibration.lapse.fill_(0.4)

@@ -14,6 +14,7 @@ def test_changes_are_named_with_their_values() -> None:
     changed = Change("a.b", 1, 2), Change("c", True, False)
     assert in_words(Variation("default", changed)) == f"a.b: 1 {ARROW} 2; c: true {ARROW} false"
     assert in_words(Variation("faithful", (Change("d", None, 1e-3),))) == f"d: {TO} {ARROW} 0.001"
+    assert in_words(Variation("default", (Change("e", [{}, {"a": 1}], []),))) == f"e: 2 of them {ARROW} none"
 
 
 def test_no_change_is_said_and_many_are_counted() -> None:

@@ -22,7 +22,7 @@ HARMLESS = {
     "prefactor/layout.py",
     "stages/running.py",
 }
-FOR_TRAINING = ("prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
+FOR_TRAINING = ("prefactor/choices.py", "prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
 TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency"}  # but share a module with the training stages
 READS_CACHE_ONLY = {"train-basis", "train-encoder", "search", "evaluate", "ceiling", "signal", "portrait", "compare"}
 

@@ -1,5 +1,6 @@
 """A cell loads the one view that its method reads, and names a method that does not exist."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from prefactor import layout
+from prefactor.choices import best
 from prefactor.errors import InputError
 from prefactor.layout import Cell
 from prefactor.parameters import build
 from prefactor.surface import FEATURES, write_surface
 from prefactor.training import Trained
-from stages.trainings import EvaluationParameters, MethodParameters, best_choice, cell_cohorts
+from stages.trainings import EvaluationParameters, MethodParameters, best_choice, cell_cohorts, method_parameters
 
 
 class CountedStates:
@@ -82,6 +85,17 @@ def test_a_model_is_trained_with_each_of_its_choices_and_the_best_is_kept() -> N
         {"basis": {"form": "linear", "bases": 4}, "margin": 2.0},
     ]
     assert kept == 1 and trained.validation_log_loss == 0.3 and found == losses  # the first of equals
+
+
+def test_a_loss_that_is_no_number_is_not_the_best() -> None:
+    assert best([math.nan, 0.7]) == 1 and best([0.7, math.nan, 0.7]) == 0
+
+
+def test_a_mistyped_choice_is_named_before_anything_is_trained(project: Path) -> None:
+    model = {"ridge": 2.0, "choices": [{}, {"rigde": 3.0}]}
+    (project / "params.yaml").write_text(yaml.safe_dump({"methods": {"lr": {"default": {"model": model}}}}))
+    with pytest.raises(InputError, match=r"model.choices.1: unknown key 'rigde'; did you mean 'ridge'"):
+        method_parameters(Cell("d", "b", "lr", "default"))
 
 
 @pytest.mark.parametrize("choices", [{}, {"choices": []}])

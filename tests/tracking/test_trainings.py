@@ -48,6 +48,17 @@ def test_held_out_users_are_read_at_the_steps_that_were_kept(tmp_path):
     assert training.held_out_accuracy == pytest.approx((0.6 + 0.8) / 2)
 
 
+def test_the_choice_that_was_kept_is_that_of_the_least_log_loss(tmp_path):
+    training = train(tmp_path, "d/b/vrf/default", {"0": 0.9, "1": 0.9})
+    assert training.choices_kept == {}
+    losses = {"0": [0.4, 0.3], "1": [0.3, 0.3]}
+    seeds = {seed: {"validation_accuracy": 0.9, "validation_log_losses": found} for seed, found in losses.items()}
+    summary = {"seeds": seeds, "parameters": {"a": 1}, "run": "f" * 16}
+    (training.folder / "training.json").write_text(json.dumps(summary))
+    again = Training("d", "b", "vrf", "default", root=tmp_path)
+    assert again.choices_kept == {"0": 1, "1": 0}
+
+
 def test_equals_are_decided_by_name_and_not_by_order(tmp_path):
     first, second = (train(tmp_path, f"d/b/vrf/{name}", {"0": 0.8, "1": 0.8}) for name in ("a", "z"))
     for order in ([first, second], [second, first]):
