@@ -134,7 +134,7 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
 
 
 def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
-    """The scale of rewards by held-out users, and what a method keeps of the population."""
+    """The constants of probabilities by held-out users, and what a method keeps of the population."""
     model.calibrate([held_out.known(size) for size in _shots(held_out, KNOTS)], held_out.to_predict("validation"))
     model.finish(known)  # last: calibrating may choose how users' weights are made
 

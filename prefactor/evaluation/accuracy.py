@@ -21,8 +21,8 @@ ROWS_PER_CHUNK = 65_536  # bounds the users x pairs comparisons in memory
 class UserFigures:
     """One figure per user (U,): accuracy in [0, 1], log loss in nats, the pairs they were measured on, Brier score.
 
-    A tie is half right (``correct``). Probabilities are MacKay's, with the margin's variance, or ``plain``:
-    sigmoid(mean). A user without pairs to predict has NaN.
+    A tie is half right (``correct``). Probabilities are MacKay's, with the margin's variance, or ``plain``, as if it
+    were 0. A user without pairs to predict has NaN.
     """
 
     accuracy: np.ndarray

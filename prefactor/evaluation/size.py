@@ -21,8 +21,9 @@ def parameters_by_users(model: RewardModel, first_step: bool, users: Sequence[in
     """Columns ``users``, ``trained`` and ``kept``: of the same method on the same states, with so many seen users.
 
     ``trained``: parameters that any of its steps fits, by gradient or in closed form, each once; ``first_step`` says
-    whether one was run before the last. ``kept``: those of the model that is saved. Constants (the input's scale,
-    calibration) are no parameters. Counted on models without memory for their numbers.
+    whether one was run before the last; choices that were not kept are left out. ``kept``: those of the model that is
+    saved. Constants (the input's scale, calibration) are no parameters. Counted on models without memory for their
+    numbers.
     """
     return pd.DataFrame([{"users": number, **_counts(model, first_step, number)} for number in users])
 

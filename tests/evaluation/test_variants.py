@@ -55,6 +55,12 @@ def test_the_methods_own_value_stands_for_what_is_left_out() -> None:
     }
 
 
+def test_choices_are_a_change_like_others() -> None:
+    open_form = {"basis": BASIS, "choices": [{}, {"margin": 2.0}]}
+    found = variations(trained({"default": {"basis": BASIS}, "open": open_form}))
+    assert found == {cell("open"): Variation("default", (Change("model.choices", [], open_form["choices"]),))}
+
+
 def test_a_variant_is_of_the_base_that_it_changes_least() -> None:
     plain, weak = {**PUBLISHED, "attenuated": False}, {"basis": BASIS, "regularisation": 0.0}
     found = variations(trained({"plain": plain, "weak": weak, "default": {"basis": BASIS}, "faithful": PUBLISHED}))

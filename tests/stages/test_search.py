@@ -8,8 +8,11 @@ import pytest
 import yaml
 
 from prefactor.errors import InputError
+from prefactor.layout import Cell
+from prefactor.search import SearchParameters
 from stages import search as stage
 from stages.search import _earlier, as_table
+from tests.worlds import make_cohorts
 
 TRAINED = [{"training": {"epochs": 1}}, {"training": {"epochs": 2}}, {"training": {"epochs": 3}}]
 
@@ -102,3 +105,21 @@ def test_the_best_of_the_first_round_and_default_alone_go_on_and_all_worlds_deci
 def test_a_second_round_needs_worlds_of_the_run_and_leaves_some_to_the_first(searched, wrong: list[str]) -> None:
     with pytest.raises(InputError, match=r"search\.final_datasets"):
         searched(wrong)
+
+
+def test_a_configuration_is_scored_by_the_best_of_its_choices() -> None:
+    """What is scored is one of the choices as it would be without the other."""
+    cohorts = make_cohorts()
+    cell, parameters = Cell("d", "b", "bt", "default"), SearchParameters(shots=(1, 3))
+    model = {"basis": {"form": "linear", "bases": 1}}
+    training = {"epochs": 3, "learning_rate": 0.01, "validations": 1}
+
+    def scores(**choices: object) -> dict[str, float]:
+        values = {"model": {**model, **choices}, "training": training}
+        found = stage._scored(cell, values, cohorts, parameters)
+        return {name: value for name, value in found.items() if name != "seconds"}
+
+    mlp = {"basis": {"form": "mlp"}}
+    alone = scores(), scores(choices=[mlp])
+    assert alone[0] != alone[1]
+    assert scores(choices=[{}, mlp]) in alone
