@@ -7,10 +7,12 @@ UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))  # of time
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested parameters as dotted keys."""
+    """Nested parameters as dotted keys, those of a list of mappings by their numbers."""
     pairs: list[tuple[str, str]] = []
     for key, value in values.items():
         name = f"{prefix}{key}"
+        if isinstance(value, list) and any(isinstance(part, Mapping) for part in value):
+            value = {str(number): part for number, part in enumerate(value)}
         pairs += flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, _exact(value))]
     return pairs
 
