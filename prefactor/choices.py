@@ -18,10 +18,10 @@ def choices_of(model: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str,
     return {key: value for key, value in model.items() if key != CHOICES}, choices
 
 
-def best(log_losses: Sequence[float]) -> int:
-    """The number of the choice with the least log loss, the first of equals; what is no number is no good."""
+def best(log_losses: Sequence[float | None]) -> int:
+    """The number of the choice with the least log loss, the first of equals; what is no number, or none, is no good."""
     return min(range(len(log_losses)), key=lambda number: _worst_if_none(log_losses[number]))
 
 
-def _worst_if_none(log_loss: float) -> float:
-    return math.inf if math.isnan(log_loss) else log_loss
+def _worst_if_none(log_loss: float | None) -> float:
+    return math.inf if log_loss is None or math.isnan(log_loss) else log_loss

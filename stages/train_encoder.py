@@ -1,6 +1,7 @@
 """Stage train-encoder: a method's second training step, or its only one."""
 
 import hashlib
+import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -51,7 +52,10 @@ def train_encoder(dataset: str, backbone: str, method: str, variant: str) -> Non
 
 @dataclass(frozen=True)
 class Kept:
-    """A seed's training with the best of the model's choices, and the log loss (nats) of each on held-out data."""
+    """A seed's training with the best of the model's choices, and the log loss (nats) of each on held-out data.
+
+    The least was kept; in training.json one that is not finite is null.
+    """
 
     trained: Trained
     log_losses: list[float]
@@ -92,7 +96,7 @@ def _summary(kept: list[Kept], parameters: MethodParameters, states: States, fol
             str(each.trained.seed): {
                 "best_step": each.trained.best_step,
                 "validation_accuracy": each.trained.validation_accuracy,
-                "validation_log_losses": each.log_losses,  # of the model's choices in turn; the least was kept
+                "validation_log_losses": [loss if math.isfinite(loss) else None for loss in each.log_losses],
                 "trainable_parameters": each.trained.trainable_parameters,
             }
             for each in kept

@@ -8,7 +8,7 @@ import torch
 
 from prefactor import layout
 from prefactor.backbones import States, open_states
-from prefactor.choices import best, choices_of
+from prefactor.choices import CHOICES, best, choices_of
 from prefactor.cohorts import Cohort, StateView, load_cohorts
 from prefactor.errors import InputError
 from prefactor.layout import Cell
@@ -101,9 +101,11 @@ class EvaluationParameters:
 def method_parameters(cell: Cell) -> MethodParameters:
     """A cell's section of params.yaml. Raises InputError, before anything is trained, for a choice that is no model."""
     parameters = build(MethodParameters, section(load_parameters(), cell.parameters), cell.parameters)
-    for number, choice in enumerate(parameters.choices()):
-        where = f"{cell.parameters}.model" + (f".choices.{number}" if choice.model != parameters.model else "")
-        build(method_kind(cell).Parameters, choice.model, where)
+    model, choices = choices_of(parameters.model)
+    where = f"{cell.parameters}.model"
+    build(method_kind(cell).Parameters, model, where)
+    for number, change in enumerate(choices):
+        build(method_kind(cell).Parameters, merged(model, change), f"{where}.{CHOICES}.{number}")
     return parameters
 
 

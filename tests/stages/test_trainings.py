@@ -88,13 +88,17 @@ def test_a_model_is_trained_with_each_of_its_choices_and_the_best_is_kept() -> N
 
 
 def test_a_loss_that_is_no_number_is_not_the_best() -> None:
-    assert best([math.nan, 0.7]) == 1 and best([0.7, math.nan, 0.7]) == 0
+    assert best([math.nan, 0.7]) == best([None, 0.7]) == 1 and best([0.7, math.nan, 0.7]) == 0
 
 
 def test_a_mistyped_choice_is_named_before_anything_is_trained(project: Path) -> None:
     model = {"ridge": 2.0, "choices": [{}, {"rigde": 3.0}]}
     (project / "params.yaml").write_text(yaml.safe_dump({"methods": {"lr": {"default": {"model": model}}}}))
     with pytest.raises(InputError, match=r"model.choices.1: unknown key 'rigde'; did you mean 'ridge'"):
+        method_parameters(Cell("d", "b", "lr", "default"))
+    wrong = {"rigde": 2.0, "choices": [{}, {"ridge": 3.0}]}
+    (project / "params.yaml").write_text(yaml.safe_dump({"methods": {"lr": {"default": {"model": wrong}}}}))
+    with pytest.raises(InputError, match=r"lr.default.model: unknown key 'rigde'"):
         method_parameters(Cell("d", "b", "lr", "default"))
 
 
