@@ -10,11 +10,12 @@ Symbols, used in every formula of the code:
     N         pairs of a batch
 
 On disk there are four tables: ``texts``, ``pairs``, ``users`` and, where a source scores whole sets,
-``candidates``. In memory a :class:`PairBatch` is flat: one row per pair, with the index of its user.
+``candidates``; and ``prompts`` where prompts are conversations. In memory a :class:`PairBatch` is flat: one row per
+pair, with the index of its user.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -51,7 +52,19 @@ CANDIDATES = pa.schema(  # and one float64 column per scorer
         pa.field("text_id", pa.string(), nullable=False),
     ]
 )
+MESSAGE = pa.struct([pa.field("role", pa.string(), nullable=False), pa.field("content", pa.string(), nullable=False)])
+PROMPTS = pa.schema(  # where prompts are conversations up to a turn: a tree, so that a prefix is computed once
+    [
+        pa.field("prompt_id", pa.string(), nullable=False),  # content hash of the prompt
+        pa.field("parent", pa.string()),  # prompt_id of the prompt that this one goes on from; null if it begins
+        pa.field("conversation_id", pa.string(), nullable=False),
+        pa.field("turn", pa.int64(), nullable=False),  # from 0
+        pa.field("messages", pa.list_(MESSAGE), nullable=False),  # what this turn adds to its parent's
+    ]
+)
 USERS = pa.schema([pa.field("user_id", pa.string(), nullable=False)])  # and the attributes a source has
+
+SCHEMAS = {"texts": TEXTS, "pairs": PAIRS, "users": USERS, "candidates": CANDIDATES, "prompts": PROMPTS}
 
 SEPARATOR = "\x1f"
 
@@ -66,34 +79,60 @@ def content_id(*parts: str) -> str:
 
 
 @dataclass(frozen=True)
+class TextBatches:
+    """The table ``texts`` as batches that ``make`` reads anew at every call: more text than memory should hold."""
+
+    make: Callable[[], Iterable[pa.Table]]
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return iter(self.make())
+
+    def table(self) -> pa.Table:
+        """All batches in memory."""
+        return pa.concat_tables([TEXTS.empty_table(), *self])
+
+
+@dataclass(frozen=True)
 class Preferences:
     """Normalized tables of one dataset, and how they came about.
 
     ``source`` records what the tables alone do not say, as JSON: ``name`` of the source, ``empty_prompts`` (are
-    they legal), ``dropped`` and ``noted`` (reason -> count), ``scorers`` (the score columns of ``candidates``) and
-    ``truth`` (does ``users`` carry the true preference vector in the list column ``weight``).
+    they legal), ``dropped`` and ``noted`` (reason -> count), ``scorers`` (the score columns of ``candidates``),
+    ``truth`` (does ``users`` carry the true preference vector in the list column ``weight``) and, where a source has
+    them, ``attributes`` (the columns of ``users`` that describe people).
     """
 
-    texts: pa.Table
+    texts: pa.Table | TextBatches
     pairs: pa.Table
     users: pa.Table
     candidates: pa.Table | None
     source: dict[str, Any] = field(default_factory=dict)
+    prompts: pa.Table | None = None
 
     def save(self, folder: Path | str) -> None:
         """Write all tables and source.json to ``folder``, whole or not at all, after checking the schemas."""
-        tables = {name: _checked(name, getattr(self, name)) for name in ("texts", "pairs", "users")}
-        if self.candidates is not None:
-            tables["candidates"] = _checked("candidates", self.candidates)
+        named = {name: getattr(self, name) for name in ("pairs", "users", "candidates", "prompts")}
+        tables = {name: _checked(name, table) for name, table in named.items() if table is not None}
         with atomic_folder(folder) as scratch:
             for name, table in tables.items():
                 pq.write_table(table, scratch / f"{name}.parquet", compression="zstd")
+            _write_texts(self.texts, scratch / "texts.parquet")
             write_json(scratch / "source.json", self.source)
+
+
+def _write_texts(texts: pa.Table | TextBatches, path: Path) -> None:
+    """One row group a batch: the whole is never in memory unless it already was."""
+    if isinstance(texts, pa.Table):
+        pq.write_table(_checked("texts", texts), path, compression="zstd")
+        return
+    with pq.ParquetWriter(path, TEXTS, compression="zstd") as writer:
+        for batch in texts:
+            writer.write_table(_checked("texts", batch))
 
 
 def _checked(name: str, table: pa.Table) -> pa.Table:
     """``table`` with its schema's columns first and of its types; InputError if that cannot be."""
-    schema = {"texts": TEXTS, "pairs": PAIRS, "users": USERS, "candidates": CANDIDATES}[name]
+    schema = SCHEMAS[name]
     missing = [column for column in schema.names if column not in table.column_names]
     if missing:
         raise InputError(f"table {name} lacks column(s) {missing}: it has {table.column_names}")
@@ -101,7 +140,7 @@ def _checked(name: str, table: pa.Table) -> pa.Table:
         if not expected.nullable and table[expected.name].null_count:
             raise InputError(f"table {name}, column {expected.name}: {table[expected.name].null_count} null value(s)")
     extra = [table.schema.field(column) for column in table.column_names if column not in schema.names]
-    if extra and name in ("texts", "pairs"):
+    if extra and name in ("texts", "pairs", "prompts"):
         raise InputError(f"table {name} has unexpected column(s) {[item.name for item in extra]}")
     try:
         return table.select([*schema.names, *(item.name for item in extra)]).cast(pa.schema([*schema, *extra]))
