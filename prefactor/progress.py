@@ -15,11 +15,12 @@ SECONDS_BETWEEN_REDRAWS = 0.2
 class Progress:
     """Counts steps of one piece of work and says rate and time left.
 
-    ``advance(n, note)`` is called as work is done; ``unit`` names what is counted (texts, steps, users).
+    ``advance(n, note)`` is called as work is done; ``unit`` names what is counted (texts, steps, users); ``total`` is
+    None where nobody knows how many there will be.
     """
 
     stage: str
-    total: int
+    total: int | None
     unit: str
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     done: int = 0
@@ -38,6 +39,8 @@ class Progress:
     def line(self, elapsed: float, note: str = "") -> str:
         """One line of state after ``elapsed`` seconds."""
         rate = self.done / elapsed if elapsed > 0 else 0.0
+        if self.total is None:
+            return f"{self.stage}: {self.done} {self.unit} | {rate:,.1f} {self.unit}/s"
         left = f"{_clock(max(self.total - self.done, 0) / rate)} left" if rate > 0 else "time left unknown"
         share = 100 * self.done / self.total if self.total else 100.0
         tail = f" | {note}" if note else ""
@@ -52,7 +55,8 @@ class Progress:
     def stop(self) -> None:
         """Say how far it came before an error, on a line of its own, so that the error starts on the next."""
         elapsed = time.monotonic() - self._started
-        self._show(f"{self.stage}: stopped at {self.done}/{self.total} {self.unit} after {_clock(elapsed)}", last=True)
+        done = str(self.done) if self.total is None else f"{self.done}/{self.total}"
+        self._show(f"{self.stage}: stopped at {done} {self.unit} after {_clock(elapsed)}", last=True)
 
     def _show(self, text: str, last: bool = False) -> None:
         if self.stream.isatty():
@@ -63,7 +67,7 @@ class Progress:
 
 
 @contextmanager
-def progress(stage: str, total: int, unit: str) -> Iterator[Progress]:
+def progress(stage: str, total: int | None, unit: str) -> Iterator[Progress]:
     """Show the progress of a block of work; nothing is shown for empty work."""
     shown = Progress(stage, total, unit)
     try:
@@ -71,7 +75,7 @@ def progress(stage: str, total: int, unit: str) -> Iterator[Progress]:
     except BaseException:
         shown.stop()
         raise
-    if total:
+    if total != 0:
         shown.finish()
 
 

@@ -79,3 +79,7 @@ def test_empty_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("embed", 0, "texts"):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_work_of_unknown_size_is_counted_without_a_share() -> None:
+    assert Progress("read", None, "lines", io.StringIO(), done=7).line(2.0) == "read: 7 lines | 3.5 lines/s"

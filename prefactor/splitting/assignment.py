@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from prefactor.errors import InputError
-from prefactor.splitting.layout import Layout, layouts, role_slices
+from prefactor.splitting.layout import Layout, layouts, role_queues
 from prefactor.splitting.parameters import SplitParameters
-from prefactor.splitting.queues import cut, slice_of
+from prefactor.splitting.queues import Slice, cut, slice_of
 
 EXAMPLES = 5
 
@@ -27,25 +27,34 @@ def cut_queues(connection: DuckDBPyConnection, parameters: SplitParameters) -> N
     # A part that is not needed must not ask its queue to exist: a user may have no pair in that pool.
     demanding = [layout for layout in planned if any(item.needed for item in layout.slices)]
     filled = " INTERSECT ".join(f"SELECT queue FROM {layout.table} WHERE filled" for layout in demanding)
-    connection.execute(f"CREATE TABLE fit AS SELECT user, user_id, key FROM users SEMI JOIN ({filled}) ON user = queue")
+    connection.execute(
+        f"CREATE TABLE fit AS SELECT user, user_id, key, inside FROM users SEMI JOIN ({filled}) ON user = queue"
+    )
     if parameters.too_few == "error":
         _refuse_too_few(connection)
 
 
 def assign_roles(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
     """Write ``roles``: user, user_id, role, for the users drawn."""
+    connection.execute("CREATE TABLE roles (user INTEGER, user_id VARCHAR, role VARCHAR)")
+    for inside, slices in role_queues(parameters).items():
+        _assign(connection, parameters, inside, slices)
+
+
+def _assign(connection: DuckDBPyConnection, parameters: SplitParameters, inside: bool, slices: list[Slice]) -> None:
+    """Cut one queue of users, those inside or outside, into roles."""
     direction = "DESC" if parameters.reverse else "ASC"
     connection.execute(
-        f"""CREATE TABLE user_queue AS SELECT 0 AS queue, user, user_id, row_number() OVER line AS number,
-        number - 1 AS before, 1 AS size FROM fit WINDOW line AS (ORDER BY key {direction}, user_id {direction})"""
+        f"""CREATE OR REPLACE TABLE user_queue AS SELECT 0 AS queue, user, user_id, row_number() OVER line AS number,
+        number - 1 AS before, 1 AS size FROM fit WHERE inside = {inside}
+        WINDOW line AS (ORDER BY key {direction}, user_id {direction})"""
     )
-    slices = role_slices(parameters)
     cut(connection, "user_queue", slices, "role_cut")
     filled = connection.execute("SELECT filled FROM role_cut").fetchone()
     if filled is None or not filled[0]:
-        _refuse_roles(connection, parameters)
+        _refuse_roles(connection, parameters, inside, slices)
     connection.execute(
-        f"""CREATE TABLE roles AS SELECT user, user_id, {slice_of(slices)} AS role
+        f"""INSERT INTO roles SELECT user, user_id, {slice_of(slices)} AS role
         FROM user_queue CROSS JOIN role_cut WHERE role IS NOT NULL"""
     )
 
@@ -102,11 +111,14 @@ def _refuse_too_few(connection: DuckDBPyConnection) -> None:
         )
 
 
-def _refuse_roles(connection: DuckDBPyConnection, parameters: SplitParameters) -> None:
-    query = "SELECT (SELECT count(*) FROM fit), (SELECT count(*) FROM users)"
-    fit, total = connection.execute(query).fetchone() or (0, 0)
-    shares = ", ".join(f"{item.name} {item.share}" for item in role_slices(parameters))
+def _refuse_roles(
+    connection: DuckDBPyConnection, parameters: SplitParameters, inside: bool, slices: list[Slice]
+) -> None:
+    query = ", ".join(f"(SELECT count(*) FROM {table} WHERE inside = {inside})" for table in ("fit", "users"))
+    fit, total = connection.execute(f"SELECT {query}").fetchone() or (0, 0)
+    shares = ", ".join(f"{item.name} {item.share}" for item in slices)
+    column = f"with {'true' if inside else 'false'} in {parameters.within} " if parameters.within else ""
     raise InputError(
-        f"split.users asks for {shares}, but only {fit} of {total} users have enough pairs for every part: "
+        f"split.users asks for {shares}, but only {fit} of {total} users {column}have enough pairs for every part: "
         "ask for fewer users or fewer pairs"
     )

@@ -34,9 +34,12 @@ def layouts(parameters: SplitParameters) -> list[Layout]:
     return [layout for role in ROLES for layout in _of_role(role, parameters)]
 
 
-def role_slices(parameters: SplitParameters) -> list[Slice]:
-    """The roles as slices of the queue of users."""
-    return [Slice(role, getattr(parameters.users, role)) for role in ROLES]
+def role_queues(parameters: SplitParameters) -> dict[bool, list[Slice]]:
+    """The roles as slices of the queue of users inside (True), and of those outside if ``within`` tells them apart."""
+    slices = [Slice(role, getattr(parameters.users, role)) for role in ROLES]
+    if parameters.within is None:
+        return {True: slices}
+    return {True: [item for item in slices if item.name != "validation"], False: [slices[ROLES.index("validation")]]}
 
 
 def pool_slices(parameters: SplitParameters) -> list[Slice]:

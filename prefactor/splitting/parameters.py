@@ -43,10 +43,8 @@ class UserShares:
     unseen: Share = 0.4
 
     def __post_init__(self) -> None:
-        shares = {"seen": self.seen, "validation": self.validation, "unseen": self.unseen}
-        for name, share in shares.items():
-            _check_share(name, share, optional=False)
-        _check_sum(shares)
+        for name in ("seen", "validation", "unseen"):
+            _check_share(name, getattr(self, name), optional=False)
 
 
 @dataclass(frozen=True)
@@ -116,6 +114,9 @@ class SplitParameters:
     pools         shares of prompts or items, for the rules ``global`` and ``items-...`` only
     reverse       users are drawn from the other end of the same order: with half of them unseen, two splits make every
                   user unseen once
+    within        a column of the table ``users`` that is true or false: those with true are seen or unseen, those with
+                  false stand in for unseen users while a model is chosen (validation), so that a benchmark's own users
+                  stay as its authors had them
     too_few       users who could not fill every needed part of every role asked for: ``drop`` (and count) or ``error``
     memory_limit  of DuckDB, e.g. ``2GB``; what does not fit is spilled beside the output. Does not change the result
     """
@@ -126,12 +127,19 @@ class SplitParameters:
     pairs: PairShares = field(default_factory=PairShares)
     pools: Pools = field(default_factory=Pools)
     reverse: bool = False
+    within: str | None = None
     too_few: Literal["drop", "error"] = "drop"
     memory_limit: str = "2GB"
 
     def __post_init__(self) -> None:
+        # Where users outside validate, each of the two queues of users is a whole of its own.
+        wholes = [("seen", "validation", "unseen")] if self.within is None else [("seen", "unseen"), ("validation",)]
+        for roles in wholes:
+            _check_sum({f"users.{role}": getattr(self.users, role) for role in roles})
         for parts in SHARED[self.leakage]:
             _check_sum({f"pairs.{part}": getattr(self.pairs, part) for part in parts})
+        if self.within is not None and not self.within.isidentifier():
+            raise ValueError(f"within must be a column of the table users, is {self.within!r}")
 
 
 def _check_share(name: str, share: Share, optional: bool) -> None:

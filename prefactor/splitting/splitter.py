@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from prefactor.atomic import atomic_folder, write_json
 from prefactor.errors import InputError
+from prefactor.parameters import nearest
 from prefactor.progress import progress
 from prefactor.splitting import units
 from prefactor.splitting.assignment import assign_roles, cut_queues, place_pairs
@@ -39,6 +40,7 @@ def split(prepared: Path, out: Path, parameters: SplitParameters, threads: int |
         work.mkdir()
         with _database(work, parameters, threads) as connection:
             _check_tables(connection, prepared)
+            _check_within(connection, prepared, parameters.within)
             _run(connection, prepared, scratch, parameters)
             manifest = describe(connection, prepared, scratch, parameters)
         shutil.rmtree(work)
@@ -49,7 +51,7 @@ def split(prepared: Path, out: Path, parameters: SplitParameters, threads: int |
 def _run(connection: DuckDBPyConnection, prepared: Path, out: Path, parameters: SplitParameters) -> None:
     """All steps in order; each reads tables of the ones before."""
     steps = (
-        ("read pairs", lambda: units.load_pairs(connection, prepared, parameters.leakage)),
+        ("read pairs", lambda: units.load_pairs(connection, prepared, parameters)),
         ("connect units", lambda: units.connect_units(connection, parameters.leakage)),
         ("draw pools", lambda: draw_pools(connection, prepared, parameters)),
         ("order units", lambda: units.queue_units(connection, parameters)),
@@ -105,6 +107,22 @@ def _check_tables(connection: DuckDBPyConnection, prepared: Path) -> None:
         missing = [column for column in required if column not in columns]
         if missing:
             raise InputError(f"{path} lacks column(s) {missing}: it has {columns}")
+
+
+def _check_within(connection: DuckDBPyConnection, prepared: Path, within: str | None) -> None:
+    """Refuse a column that is not there, or that is not true or false for everyone."""
+    if within is None:
+        return
+    path = prepared / "users.parquet"
+    described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+    kinds = {row[0]: row[1] for row in described}
+    if within not in kinds:
+        raise InputError(f"split.within: {path} has no column {within!r}{nearest(within, kinds, 'columns')}")
+    if kinds[within] != "BOOLEAN":
+        raise InputError(f"split.within: column {within!r} of {path} is {kinds[within]}, but must be true or false")
+    query = f"SELECT user_id FROM read_parquet($path) WHERE {within} IS NULL LIMIT 1"
+    if unknown := connection.execute(query, {"path": str(path)}).fetchone():
+        raise InputError(f"split.within: {path}: user {unknown[0]!r} has no {within!r}: fill it in")
 
 
 def _write(connection: DuckDBPyConnection, prepared: Path, out: Path) -> None:

@@ -26,17 +26,20 @@ def define_order(connection: DuckDBPyConnection, seed: int) -> None:
     )
 
 
-def load_pairs(connection: DuckDBPyConnection, prepared: Path, leakage: Leakage) -> None:
-    """Read the prepared tables into ``users`` (user, user_id, key) and ``members``.
+def load_pairs(connection: DuckDBPyConnection, prepared: Path, parameters: SplitParameters) -> None:
+    """Read the prepared tables into ``users`` (user, user_id, key, inside) and ``members``.
 
     ``members`` has one row per pair: pair (its row in the file), user, key (its place in every order), unit (so far
     its group or itself) and the prompts of its two responses. Raises InputError where a text is missing or double.
     """
     pairs, texts, users = (prepared / f"{name}.parquet" for name in ("pairs", "texts", "users"))
     connection.execute(
-        """CREATE TABLE users AS SELECT row_number() OVER (ORDER BY user_id)::INTEGER AS user, user_id,
-        draw('user', user_id) AS key
-        FROM (SELECT user_id FROM read_parquet($users) UNION SELECT user_id FROM read_parquet($pairs))""",
+        f"""CREATE TABLE users AS
+        WITH known AS (SELECT user_id, {parameters.within or "true"} AS inside FROM read_parquet($users))
+        SELECT row_number() OVER (ORDER BY user_id)::INTEGER AS user, user_id, draw('user', user_id) AS key,
+            coalesce(inside, true) AS inside
+        FROM (SELECT user_id FROM known UNION SELECT user_id FROM read_parquet($pairs)) LEFT JOIN known USING (user_id)
+        """,
         {"users": str(users), "pairs": str(pairs)},
     )
     connection.execute(
@@ -45,7 +48,7 @@ def load_pairs(connection: DuckDBPyConnection, prepared: Path, leakage: Leakage)
             SELECT text_id, CASE WHEN prompt <> '' THEN md5_number_lower(prompt) END AS prompt
             FROM read_parquet($texts))
         SELECT pairs.file_row_number AS pair, users.user, draw('pair', pair_id) AS key,
-            draw('group', {_unit_name(leakage)}) AS unit, plus.prompt AS prompt,
+            draw('group', {_unit_name(parameters.leakage)}) AS unit, plus.prompt AS prompt,
             nullif(minus.prompt, plus.prompt) AS other_prompt
         FROM read_parquet($pairs, file_row_number = true) AS pairs
         JOIN users USING (user_id)

@@ -453,3 +453,41 @@ def test_two_splits_from_both_ends_make_every_user_unseen_once(tmp_path: Path) -
         unseen.append({row["user_id"] for row in rows_of(out, "users") if row["role"] == "unseen"})
     assert not unseen[0] & unseen[1]
     assert len(unseen[0] | unseen[1]) == 40
+
+
+def test_users_outside_validate_and_do_nothing_else(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "prepared", plain_rows(20, 8))
+    users = pq.read_table(prepared / "users.parquet")
+    inside = pa.array([number % 4 != 0 for number in range(len(users))])
+    pq.write_table(users.append_column("balanced", inside), prepared / "users.parquet")
+    shares = UserShares(seen=0.5, validation=1.0, unseen=0.5)
+    split(prepared, tmp_path / "out", SplitParameters(users=shares, within="balanced"))
+    roles = {row["user_id"]: row["role"] for row in rows_of(tmp_path / "out", "users")}
+    outside = {user for user, is_in in zip(users["user_id"].to_pylist(), inside.to_pylist(), strict=True) if not is_in}
+    assert {user for user, role in roles.items() if role == "validation"} == outside
+    assert Counter(roles.values()) == {"validation": 5, "seen": 7, "unseen": 8}
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pa.array(["yes"] * 6), "must be true or false"),
+        (pa.array([True, None, True, True, True, False]), "user 'u1' has no 'balanced'"),
+        (None, "has no column 'balanced'"),
+    ],
+)
+def test_a_column_that_tells_nobody_apart_is_refused(tmp_path: Path, column: pa.Array | None, words: str) -> None:
+    prepared = prepare(tmp_path / "prepared", plain_rows(6, 8))
+    if column is not None:
+        users = pq.read_table(prepared / "users.parquet").append_column("balanced", column)
+        pq.write_table(users, prepared / "users.parquet")
+    with pytest.raises(InputError, match=words):
+        split(prepared, tmp_path / "out", SplitParameters(within="balanced"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_fractions_of_users_exceed_a_whole_only_where_there_are_two() -> None:
+    shares = UserShares(seen=0.5, validation=1.0, unseen=0.5)
+    assert SplitParameters(users=shares, within="balanced").users == shares
+    with pytest.raises(ValueError, match="exceed 1"):
+        SplitParameters(users=shares)
