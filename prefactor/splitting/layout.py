@@ -78,5 +78,5 @@ def _slices(role: str, parameters: SplitParameters) -> Sequence[Slice]:
         kept_back = [Slice("validation", pairs.validation, needed=False)] if pairs.validation else []
         return [Slice("evaluation", pairs.evaluation), Slice("train", pairs.train), *kept_back]
     if role == "validation":
-        return [Slice("validation", pairs.evaluation, in_full=False), Slice("reference", pairs.reference)]
-    return [Slice("evaluation", pairs.evaluation), Slice("reference", pairs.reference)]
+        return [Slice("validation", pairs.of_unseen, in_full=False), Slice("reference", pairs.reference)]
+    return [Slice("evaluation", pairs.of_unseen), Slice("reference", pairs.reference)]

@@ -17,7 +17,7 @@ from typing import Literal
 
 Share = int | float
 Leakage = Literal["within-user", "global", "pairs", "items-within-user", "items-global"]
-ONE_POOL = (("train", "validation", "evaluation"), ("reference", "evaluation"))
+ONE_POOL = (("train", "validation", "evaluation"), ("reference", "of_unseen"))
 # Parts whose fractions are of the same pairs.
 SHARED: dict[Leakage, tuple[tuple[str, ...], ...]] = {
     "within-user": ONE_POOL,
@@ -51,11 +51,12 @@ class UserShares:
 class PairShares:
     """Pairs of one user by part: counts, or fractions of the user's pairs (under rules with pools, of those in one).
 
-    train        of a seen user; needed in full
-    validation   of a seen user: up to so many of what train and evaluation leave; 0 for none
-    evaluation   of a seen or unseen user; needed in full. A validation user's validation part, which mirrors an
-                 unseen user's evaluation part, takes this share too, but up to it
-    reference    of a validation or unseen user; needed in full
+    train              of a seen user; needed in full
+    validation         of a seen user: up to so many of what train and evaluation leave; 0 for none
+    evaluation         of a seen or unseen user; needed in full. A validation user's validation part, which mirrors an
+                       unseen user's evaluation part, takes this share too, but up to it
+    reference          of a validation or unseen user; needed in full
+    unseen_evaluation  in place of ``evaluation`` for unseen and validation users, where theirs differs; null: the same
 
     *In full*: a user with fewer pairs than a count, or with none for a fraction, is one with too few.
     """
@@ -64,9 +65,15 @@ class PairShares:
     validation: Share = 0.1
     evaluation: Share = 0.5
     reference: Share = 0.5
+    unseen_evaluation: Share | None = None
+
+    @property
+    def of_unseen(self) -> Share:
+        """What an unseen user is evaluated on."""
+        return self.evaluation if self.unseen_evaluation is None else self.unseen_evaluation
 
     def __post_init__(self) -> None:
-        for name in ("train", "evaluation", "reference"):
+        for name in ("train", "evaluation", "reference", "of_unseen"):
             _check_share(name, getattr(self, name), optional=False)
         _check_share("validation", self.validation, optional=True)
 

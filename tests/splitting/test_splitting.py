@@ -491,3 +491,15 @@ def test_fractions_of_users_exceed_a_whole_only_where_there_are_two() -> None:
     assert SplitParameters(users=shares, within="balanced").users == shares
     with pytest.raises(ValueError, match="exceed 1"):
         SplitParameters(users=shares)
+
+
+def test_unseen_users_may_be_evaluated_on_another_number_of_pairs(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "prepared", plain_rows(20, 12))
+    pairs = PairShares(train=5, validation=0, evaluation=6, reference=3, unseen_evaluation=2)
+    split(prepared, tmp_path / "out", SplitParameters(users=COUNTS.users, pairs=pairs))
+    sizes = {(row["user_id"], row["role"]): Counter() for row in rows_of(tmp_path / "out", "users")}
+    for row in rows_of(tmp_path / "out"):
+        sizes[row["user_id"], row["role"]][row["part"]] += 1
+    for (_, role), found in sizes.items():
+        expected = {"seen": {"train": 5, "evaluation": 6}, "unseen": {"reference": 3, "evaluation": 2}}
+        assert found == expected.get(role, {"reference": 3, "validation": 2})
