@@ -83,7 +83,8 @@ def train(
 
     Selection is by the mean of two accuracies: on validation pairs of seen users, and of held-out users who are known
     by few pairs up to all of theirs (SHOTS): by all of them alone a model would be kept that has not yet learnt what
-    few can tell. Evaluation pairs are never looked at.
+    few can tell. Where a split leaves seen users no validation pairs, as published ones do, held-out users alone
+    choose. Evaluation pairs are never looked at.
     """
     known = seen.known()
     if isinstance(model, ClosedForm):
@@ -151,7 +152,7 @@ def _row(seed: int, step: int, loss: float) -> Row:
 def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, float]:
     """Accuracy and log loss (nats) on validation pairs, averaged per user, then over the users who have any.
 
-    Those of held-out users are means over what is known of them (SHOTS).
+    Those of held-out users are means over what is known of them (SHOTS); those of seen users NaN if none has any.
     """
     model.eval()
     figures = {
@@ -161,10 +162,13 @@ def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, fl
     scores = {}
     for name, cohort in (("seen", seen), ("users", held_out)):
         if not (has_pairs := figures[name][0].pairs > 0).any():
-            raise InputError(
-                f"no {cohort.role} user has a validation pair to choose a model by: raise the shares of validation "
-                "users and pairs under split, and rerun stage split"
-            )
+            if cohort is held_out:
+                raise InputError(
+                    "no validation user has a pair to choose a model by: raise the shares of validation users and of "
+                    "evaluation pairs under split, and rerun stage split"
+                )
+            scores |= dict.fromkeys((f"validation_{name}_{figure}" for figure in ("accuracy", "log_loss")), math.nan)
+            continue
         for figure in ("accuracy", "log_loss"):
             values = [float(getattr(found, figure)[has_pairs].mean()) for found in figures[name]]
             scores[f"validation_{name}_{figure}"] = sum(values) / len(values)
@@ -213,8 +217,13 @@ def _validation_steps(steps: int, validations: int) -> set[int]:
 
 
 def _accuracy(row: Mapping[str, float]) -> float:
-    return (row["validation_seen_accuracy"] + row["validation_users_accuracy"]) / 2
+    return _mean_of_known(row["validation_seen_accuracy"], row["validation_users_accuracy"])
 
 
 def _log_loss(row: Mapping[str, float]) -> float:
-    return (row["validation_seen_log_loss"] + row["validation_users_log_loss"]) / 2
+    return _mean_of_known(row["validation_seen_log_loss"], row["validation_users_log_loss"])
+
+
+def _mean_of_known(*values: float) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

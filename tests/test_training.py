@@ -101,8 +101,31 @@ def test_a_user_without_validation_pairs_does_not_hide_the_others(cohorts: dict[
     assert all(math.isfinite(score) for score in scores.values())
     nobody = seen.part != PARTS.index("validation")
     none = replace(seen, pairs=seen.pairs.select(nobody), part=seen.part[nobody], rank=seen.rank[nobody])
-    with pytest.raises(InputError, match="no seen user has a validation pair"):
-        validate(new_model(), none, cohorts["validation"])
+    alone = validate(new_model(), none, cohorts["validation"])
+    assert math.isnan(alone["validation_seen_accuracy"])
+    assert alone["validation_users_accuracy"] == scores["validation_users_accuracy"]
+    held_out = cohorts["validation"]
+    nobody = held_out.part != PARTS.index("validation")
+    nothing = replace(
+        held_out, pairs=held_out.pairs.select(nobody), part=held_out.part[nobody], rank=held_out.rank[nobody]
+    )
+    with pytest.raises(InputError, match="no validation user has a pair"):
+        validate(new_model(), seen, nothing)
+
+
+def test_without_validation_pairs_of_seen_users_held_out_users_choose(cohorts: dict[str, Cohort]) -> None:
+    seen = cohorts["seen"]
+    kept = seen.part != PARTS.index("validation")
+    bare = replace(seen, pairs=seen.pairs.select(kept), part=seen.part[kept], rank=seen.rank[kept])
+    model = new_model()
+    trained = train(model, bare, cohorts["validation"], PARAMETERS, 0, "test")
+    best = max((row for row in trained.history if not math.isnan(row["validation_users_accuracy"])), key=_by_users)
+    assert trained.best_step == best["step"] and trained.validation_accuracy == best["validation_users_accuracy"]
+    assert math.isfinite(trained.validation_log_loss)
+
+
+def _by_users(row: dict[str, float]) -> float:
+    return row["validation_users_accuracy"]
 
 
 def with_turned_labels(cohorts: dict[str, Cohort], part: str) -> dict[str, Cohort]:

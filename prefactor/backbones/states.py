@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EmbedReport:
-    """What embedding did: ``texts`` = ``encoded`` now + ``reused``; ``truncated`` and ``tokens`` are over all texts."""
+    """What embedding did: ``texts`` = ``encoded`` now + ``reused``, from this cache or another one; ``truncated`` and
+    ``tokens`` are over all texts."""
 
     texts: int
     encoded: int
@@ -40,9 +41,17 @@ class EmbedReport:
     seconds: float
 
 
-def embed(texts: Path | str, folder: Path | str, backbone: Backbone, parameters: BackboneParameters) -> EmbedReport:
+def embed(
+    texts: Path | str,
+    folder: Path | str,
+    backbone: Backbone,
+    parameters: BackboneParameters,
+    others: Sequence[Path] = (),
+) -> EmbedReport:
     """Bring the cache in ``folder`` up to date with a table of texts, encoding only what it lacks.
 
+    States are copied from ``others``, caches of other datasets, where they were made alike: datasets that differ in
+    their users or their split alone have the same texts.
     Killed at any moment, the next call goes on after the last whole shard. A cache of another backbone or dtype
     is discarded, as are damaged shards and shards of which no text is left. Raises InputError on a bad table.
     """
@@ -52,6 +61,8 @@ def embed(texts: Path | str, folder: Path | str, backbone: Backbone, parameters:
     _prepare(folder, backbone.identity(), parameters.states_dtype)
     wanted = _as_ids(table["text_id"].to_pylist())
     kept = _live_shards(folder, wanted, backbone.hidden, dtype)
+    for other in others:
+        kept += _copied(other, folder, wanted, kept)
     missing = np.flatnonzero(~np.isin(wanted, _joined(kept, "id")))
     with progress("embed", len(missing), "texts") as shown:
         for number, rows in enumerate(_chunks(missing, parameters.shard_texts), _next_number(kept)):
@@ -193,6 +204,28 @@ def _live_shards(folder: Path, wanted: np.ndarray, hidden: int, dtype: np.dtype[
         else:
             remove_shard(folder, name)
     return kept
+
+
+def _copied(other: Path, folder: Path, wanted: np.ndarray, kept: Sequence[Shard]) -> list[Shard]:
+    """New shards with those wanted texts that ``kept`` lack and another cache holds, if it was made like this one."""
+    meta = _read_meta(folder)
+    if meta is None or _read_meta(other) != meta:
+        return []
+    hidden, dtype = int(meta["identity"]["hidden_size"]), np.dtype(meta["states_dtype"])
+    lacking, number, found = np.setdiff1d(wanted, _joined(kept, "id")), _next_number(kept), []
+    for name in shard_names(other):
+        try:
+            shard = open_shard(other, name, hidden, dtype)
+        except InputError:  # that cache's own stage will mend it
+            continue
+        rows = np.flatnonzero(np.isin(shard.index["id"], lacking))
+        if len(rows):
+            index = shard.index[rows]
+            taken = Encoded(np.asarray(shard.states[rows]), truncated=index["truncated"], tokens=index["tokens"])
+            write_shard(folder, f"{number:05d}", index["id"], taken, dtype)
+            found.append(open_shard(folder, f"{number:05d}", hidden, dtype))
+            lacking, number = np.setdiff1d(lacking, index["id"]), number + 1
+    return found
 
 
 def _encode(part: pa.Table, backbone: Backbone, dtype: np.dtype[Any], shown: Progress) -> Encoded:

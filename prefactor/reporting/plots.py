@@ -69,6 +69,6 @@ def _training(trainings: Sequence[Training]) -> pd.DataFrame:
     ]
     if not tables:
         return pd.DataFrame(columns=[*TRAINING, *VALIDATION])
-    joined = pd.concat(tables, ignore_index=True).dropna(subset=VALIDATION, ignore_index=True)
+    joined = pd.concat(tables, ignore_index=True).dropna(subset=VALIDATION[1:], ignore_index=True)
     joined["validation_accuracy"] = joined[VALIDATION].mean(axis=1)
     return joined[[*TRAINING, *VALIDATION]]

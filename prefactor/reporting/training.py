@@ -122,7 +122,7 @@ def _paths(history: pd.DataFrame, kept: Mapping[str, Mapping[str, Any]]) -> list
     if not {"seed", "step", *_VALIDATION} <= set(history.columns):
         return []
     paths = []
-    for seed, rows in history.dropna(subset=_VALIDATION).groupby("seed", sort=True):
+    for seed, rows in history.dropna(subset=_VALIDATION[0]).groupby("seed", sort=True):
         steps = tuple(int(step) for step in rows["step"])
         users, pairs = (tuple(map(float, rows[name])) for name in _VALIDATION)
         best = kept.get(str(seed), {}).get("best_step")

@@ -32,7 +32,7 @@ def _write(draw: Callable[[Axes, pd.DataFrame], None], rows: pd.DataFrame, train
 
 
 def _training(axes: Axes, history: pd.DataFrame) -> None:
-    for seed, rows in history.dropna().groupby("seed"):
+    for seed, rows in history.dropna(subset="validation_users_accuracy").groupby("seed"):
         line = axes.plot(rows["step"], 100 * rows["validation_users_accuracy"], label=f"held-out users, seed {seed}")
         axes.plot(
             rows["step"],

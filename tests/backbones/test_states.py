@@ -209,3 +209,25 @@ def test_a_text_id_is_the_hash_of_its_text(tiny: Backbone, write_texts: Write, t
     pq.write_table(changed, path)
     with pytest.raises(InputError, match=r"row 0: text_id .* is no hash of its text"):
         embed(path, tmp_path / "cache", tiny, PARAMETERS)
+
+
+def test_texts_of_another_dataset_are_copied(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    embed(write_texts(TEXTS), tmp_path / "one", tiny, PARAMETERS)
+    watched, more = Watched(tiny), [*TEXTS[3:], ("Another question?", "Another answer.")]
+    report = embed(write_texts(more), tmp_path / "two", watched, PARAMETERS, [tmp_path / "none", tmp_path / "one"])
+    assert (report.texts, report.encoded, report.reused, watched.encoded) == (21, 1, 20, [1])
+    both = [open_states(tmp_path / name).gather(ids_of(TEXTS[3:])) for name in ("one", "two")]
+    np.testing.assert_array_equal(*both)
+    whole = embed(write_texts(more), tmp_path / "alone", tiny, PARAMETERS)
+    assert (report.tokens, report.truncated) == (whole.tokens, whole.truncated)
+
+
+def test_states_made_otherwise_or_damaged_are_not_copied(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    path = write_texts(TEXTS)
+    embed(path, tmp_path / "half", tiny, replace(PARAMETERS, states_dtype="float16"))
+    embed(path, tmp_path / "damaged", tiny, PARAMETERS)
+    for shard in (tmp_path / "damaged" / "shards").glob("*0.npy"):
+        shard.write_bytes(shard.read_bytes()[:90])
+    others = [tmp_path / "half", tmp_path / "damaged"]
+    report = embed(path, tmp_path / "cache", tiny, PARAMETERS, others)
+    assert report.encoded == 5 and report.reused == 18
