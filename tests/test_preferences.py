@@ -1,6 +1,7 @@
 """The data model: tables that keep their schema, batches that mean the same however they are cut."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -12,10 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefactor.errors import InputError
-from prefactor.preferences import CANDIDATES, PAIRS, TEXTS, PairBatch, Preferences, Responses, content_id
+from prefactor.preferences import (
+    CANDIDATES,
+    PAIRS,
+    TEXTS,
+    PairBatch,
+    Preferences,
+    Responses,
+    TextBatches,
+    content_id,
+)
 
 
-def tables(**changed: pa.Table | None) -> Preferences:
+def tables(**changed: pa.Table | TextBatches | None) -> Preferences:
     first, second = content_id("p", "a"), content_id("p", "b")
     given = {
         "texts": pa.table({"text_id": [first, second], "prompt": ["p", "p"], "response": ["a", "b"]}),
@@ -87,6 +97,47 @@ def test_a_wrong_table_is_named_and_nothing_is_written(
 ) -> None:
     with pytest.raises(InputError, match=expected):
         tables(**{name: table}).save(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def in_batches(*sizes: int, fail_after: int | None = None) -> TextBatches:
+    """Texts that are made only when they are asked for."""
+
+    def make() -> Iterator[pa.Table]:
+        for number, size in enumerate(sizes):
+            if number == fail_after:
+                raise InputError("row 7 is bad: correct it")
+            responses = [f"{number} {row}" for row in range(size)]
+            ids = [content_id("p", response) for response in responses]
+            yield pa.table({"text_id": ids, "prompt": ["p"] * size, "response": responses}, TEXTS)
+
+    return TextBatches(make)
+
+
+def test_texts_in_batches_are_written_as_the_table_that_they_are(tmp_path: Path) -> None:
+    batches = in_batches(3, 0, 2)
+    tables(texts=batches).save(tmp_path / "out")
+    written = pq.ParquetFile(tmp_path / "out" / "texts.parquet")
+    assert written.read().equals(batches.table()) and written.schema_arrow.equals(TEXTS)
+    assert max(written.metadata.row_group(group).num_rows for group in range(written.num_row_groups)) == 3
+    tables(texts=in_batches()).save(tmp_path / "none")
+    assert pq.read_table(tmp_path / "none" / "texts.parquet").equals(TEXTS.empty_table())
+
+
+def test_batches_are_made_anew_every_time_and_one_by_one() -> None:
+    batches = in_batches(2, 2, fail_after=1)
+    for _ in range(2):
+        read = iter(batches)
+        assert len(next(read)) == 2
+        with pytest.raises(InputError, match="row 7"):
+            next(read)
+
+
+def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="row 7"):
+        tables(texts=in_batches(2, 2, fail_after=1)).save(tmp_path / "out")
+    with pytest.raises(InputError, match="table texts lacks column"):
+        tables(texts=TextBatches(lambda: [pa.table({"text_id": ["a"]})])).save(tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 

@@ -36,7 +36,10 @@ class Source:
 SOURCES: dict[str, Source] = {
     "files": Source("prefactor.datasets.files", "FilesParameters"),
     "jester": Source("prefactor.datasets.jester", "JesterParameters"),
+    "personalllm": Source("prefactor.datasets.personalllm", "PersonalLLMParameters"),
+    "prism": Source("prefactor.datasets.prism", "PrismParameters"),
     "stylebench": Source("prefactor.datasets.stylebench", "StylebenchParameters"),
+    "tldr": Source("prefactor.datasets.tldr", "TldrParameters"),
 }
 
 

@@ -1,5 +1,6 @@
 """Which column of a file plays which part, and the types that the parts take."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ import pyarrow as pa
 from prefactor.errors import InputError
 from prefactor.parameters import nearest
 
+NAME = re.compile(r"[\w.-]+( [\w.-]+){0,2}")  # up to three words, without punctuation
 Kind = Literal["text", "identifier", "number", "integer"]
 KINDS: dict[str, Kind] = {
     "user_id": "identifier",
@@ -75,7 +77,7 @@ def choose_layout(mapping: Mapping[str, str], header: Sequence[str], place: str)
     if asked or shown:
         return (asked or shown)[0]
     raise InputError(
-        f"{place} has neither columns chosen and rejected nor response and score, but {', '.join(header)}: "
+        f"{place} has neither columns chosen and rejected nor response and score, but {', '.join(_shown(header))}: "
         "map them, e.g. columns: {chosen: <column>, rejected: <column>}"
     )
 
@@ -95,7 +97,12 @@ def assign(layout: Layout, mapping: Mapping[str, str], header: Sequence[str], pl
     return chosen
 
 
+def _shown(header: Sequence[str]) -> list[str]:
+    """Names of columns, for a message. A file without a header line has people's words in their place."""
+    return [name if NAME.fullmatch(name) else f"(a name of {len(name)} characters)" for name in header]
+
+
 def _missing(name: str, column: str, header: Sequence[str], place: str) -> str:
-    hint = nearest(column, header, "columns")
+    hint = nearest(column, _shown(header), "columns")
     fix = f"set columns: {{{name}: <column>}} to the one that holds {name}"
     return f"{place} has no column {column!r}{hint}; {fix}"

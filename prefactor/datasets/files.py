@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefactor.datasets.checks import check_rows
@@ -42,6 +43,18 @@ class FilesParameters:
             raise InputError("minimum_margin must be a number of 0 or more")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was made of someone's own file.
+
+    ``places`` says where the first few rows are that were left out or noted, by the reasons of ``source``'s
+    ``dropped`` and ``noted``; of users without pairs it has the ids.
+    """
+
+    preferences: Preferences
+    places: Mapping[str, tuple[str, ...]]
+
+
 def load(parameters: FilesParameters, input: Path) -> Preferences:
     """Read the file ``input``, or all data files of one format in the folder ``input``.
 
@@ -50,6 +63,11 @@ def load(parameters: FilesParameters, input: Path) -> Preferences:
     lowest-scored response to a prompt become a pair. Whole-number ids become strings. Equal pairs of one user are
     dropped, opposite ones kept, both counted. Raises InputError for everything else that is wrong.
     """
+    return read(parameters, input).preferences
+
+
+def read(parameters: FilesParameters, input: Path) -> Reading:
+    """As :func:`load`, and where what was left out or noted is."""
     files = find_inputs(input)
     layout = choose_layout(parameters.columns, read_header(files[0]), str(files[0].path))
     if parameters.minimum_margin and layout is not SCORES_LAYOUT:
@@ -58,7 +76,24 @@ def load(parameters: FilesParameters, input: Path) -> Preferences:
     check_rows(rows, layout, parameters.empty_prompts)
     normalized = _normalize(rows, layout, parameters)
     source = _provenance(files, rows, layout, normalized, parameters)
-    return Preferences(normalized.texts, normalized.pairs, normalized.users, None, source)
+    preferences = Preferences(normalized.texts, normalized.pairs, normalized.users, None, source)
+    return Reading(preferences, _places(rows, normalized))
+
+
+def _places(rows: Rows, done: Normalized) -> dict[str, tuple[str, ...]]:
+    found = {
+        reason: tuple(rows.place(item) if isinstance(item, int) else repr(item) for item in items)
+        for reason, items in done.examples.items()
+    }
+    if (negative := _negative_margins(rows)) is not None:
+        indices = pc.indices_nonzero(negative)[:EXAMPLES].to_pylist()
+        found["negative_margins"] = tuple(rows.place(row) for row in indices)
+    return found
+
+
+def _negative_margins(rows: Rows) -> pa.ChunkedArray | None:
+    """Which margins are below zero; None where there are no margins."""
+    return pc.less(rows.table["margin"], 0) if "margin" in rows.table.column_names else None
 
 
 def _normalize(rows: Rows, layout: Layout, parameters: FilesParameters) -> Normalized:
@@ -88,8 +123,8 @@ def _provenance(
 ) -> dict[str, Any]:
     """The content of source.json. It names files without their folders: the same data has the same provenance."""
     noted = dict(done.noted)
-    if "margin" in rows.table.column_names:
-        noted["negative_margins"] = pc.sum(pc.less(rows.table["margin"], 0), min_count=0).as_py()
+    if (negative := _negative_margins(rows)) is not None:
+        noted["negative_margins"] = pc.sum(negative, min_count=0).as_py()
     parts = [
         {"file": file.path.name, "sha256": file.sha256, "rows": count}
         for file, count in zip(files, rows.counts, strict=True)

@@ -41,7 +41,7 @@ def find_inputs(path: Path) -> tuple[InputFile, ...]:
         if len(formats) > 1:
             several = ", ".join(sorted(formats))
             raise InputError(f"{path} holds files of several formats ({several}): leave one format in it")
-    return tuple(_examine(item) for item in paths)
+    return tuple(examine(item, _format(item)) for item in paths)
 
 
 def combined_sha256(files: Sequence[InputFile]) -> str:
@@ -77,8 +77,8 @@ def _format(path: Path) -> Format:
     raise InputError(f"{path} has the unknown suffix {path.suffix!r}: use one of {', '.join(FORMATS)}")
 
 
-def _examine(path: Path) -> InputFile:
-    format = _format(path)
+def examine(path: Path, format: Format) -> InputFile:
+    """A file known to be of ``format``, whatever its suffix. InputError if it is missing, empty or not UTF-8."""
     with refused_access(path):
         if not os.access(path, os.R_OK) and path.exists():
             raise PermissionError(path)

@@ -6,13 +6,13 @@ for the texts that are used: then memory holds the narrow columns and one batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from prefactor.datasets.rows import is_blank
+from prefactor.datasets.rows import EXAMPLES, is_blank
 from prefactor.preferences import PAIRS, TEXTS, USERS, TextBatches
 
 Connection = duckdb.DuckDBPyConnection
@@ -57,7 +57,7 @@ CREATE TEMP TABLE rated AS
 SELECT user_id, group_id, blank, prompt_id, text_id,
     CASE WHEN min(score) = max(score) THEN min(score) ELSE favg(score) END AS score,
     min(score) <> max(score) AS conflicting, count(*) AS times, min("order") AS "order", min(row) AS row,
-    min(model) AS model
+    max(row) AS last, min(model) AS model
 FROM hashed
 GROUP BY user_id, group_id, blank, prompt_id, text_id
 """
@@ -87,6 +87,19 @@ SELECT coalesce(sum(times - 1) FILTER (NOT conflicting), 0)::BIGINT AS duplicate
     count(*) FILTER (conflicting) AS conflicting_ratings
 FROM rated
 """
+
+# Where some of what was counted is: of a set its first row, of a response scored more than once the last.
+DUPLICATE_PAIRS = "SELECT row FROM proposed ANTI JOIN kept USING (row) ORDER BY row"
+LOST_SETS = {
+    "lone_responses": "SELECT row FROM sets WHERE responses = 1 ORDER BY row",
+    "tied_scores": "SELECT row FROM sets WHERE responses > 1 AND margin = 0 ORDER BY row",
+    "below_minimum_margin": "SELECT row FROM sets WHERE margin > 0 AND margin < $minimum ORDER BY row",
+}
+REPEATED_RATINGS = {
+    "duplicate_ratings": "SELECT last FROM rated WHERE times > 1 AND NOT conflicting ORDER BY last",
+    "conflicting_ratings": "SELECT last FROM rated WHERE conflicting ORDER BY last",
+}
+USERS_WITHOUT_PAIRS = "SELECT user_id FROM rated ANTI JOIN kept USING (user_id) GROUP BY user_id ORDER BY min(row)"
 
 # Without a prompt to tell groups apart, the two texts themselves are the group.
 KEEP = """
@@ -142,6 +155,9 @@ GROUP BY text_id ORDER BY position
 class Normalized:
     """The normalized tables of some rows, what was left out of them (reason -> count), and what was noticed.
 
+    ``examples`` has the 0-based indices of the first few rows that were left out or noticed, by the same reasons; of
+    users without pairs, their ids.
+
     ``contradictions`` has one row for two responses that one user preferred both ways: user_id, and the 0-based
     indices ``first`` and ``second`` of the rows that say so. ``candidates``, where asked for: group_id, text_id, score
     and model of everything that was scored in the groups of ``pairs``.
@@ -154,6 +170,7 @@ class Normalized:
     dropped: Mapping[str, int]
     noted: Mapping[str, int]
     candidates: pa.Table | None = None
+    examples: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
 
 
 def from_pairs(rows: pa.Table | Batches) -> Normalized:
@@ -182,13 +199,21 @@ def from_scores(rows: pa.Table | Batches, minimum_margin: float = 0.0, candidate
         connection.execute(COMPARE)
         connection.execute(PROPOSE_EXTREMES, {"minimum": minimum_margin})
         lost = _counts(connection, COUNT_LOST_SETS, {"minimum": minimum_margin})
+        examples = _examples_of_scores(connection, minimum_margin)
         ratings = _counts(connection, COUNT_RATINGS)
         done = _normalize(connection, rows, ("response",), FIRST_OF_CANDIDATES if candidates else FIRST_IN_RATINGS)
         everyone = _counts(connection, "SELECT count(DISTINCT user_id) AS users FROM rated")["users"]
+        idle = _first(connection, USERS_WITHOUT_PAIRS)
         sets = connection.sql(CANDIDATES_IN_ORDER).to_arrow_table() if candidates else None
     lost |= {"duplicate_ratings": ratings["duplicate_ratings"], "users_without_pairs": everyone - len(done.users)}
     noted = {"conflicting_ratings": ratings["conflicting_ratings"]}
-    return replace(done, dropped={**done.dropped, **lost}, noted={**done.noted, **noted}, candidates=sets)
+    return replace(
+        done,
+        dropped={**done.dropped, **lost},
+        noted={**done.noted, **noted},
+        candidates=sets,
+        examples={**done.examples, **examples, "users_without_pairs": idle},
+    )
 
 
 def _connect() -> Connection:
@@ -223,6 +248,18 @@ def _counts(connection: Connection, query: str, values: Mapping[str, float] | No
     return counts
 
 
+def _examples_of_scores(connection: Connection, minimum_margin: float) -> dict[str, tuple[int | str, ...]]:
+    """The first rows of each reason for which sets and ratings are left out."""
+    values = {"minimum": minimum_margin}
+    sets = {name: _first(connection, query, values if "$" in query else None) for name, query in LOST_SETS.items()}
+    return sets | {name: _first(connection, query) for name, query in REPEATED_RATINGS.items()}
+
+
+def _first(connection: Connection, query: str, values: Mapping[str, float] | None = None) -> tuple[int | str, ...]:
+    """The first few values of the one column that ``query`` gives."""
+    return tuple(value for (value,) in connection.sql(query, params=values).limit(EXAMPLES).fetchall())
+
+
 def _normalize(
     connection: Connection, rows: pa.Table | Batches, responses: tuple[str, ...], first_places: str
 ) -> Normalized:
@@ -240,6 +277,10 @@ def _normalize(
         contradictions=contradictions,
         dropped={"duplicate_pairs": proposed - len(pairs)},
         noted={"contradictory_pairs": len(contradictions)},
+        examples={
+            "duplicate_pairs": _first(connection, DUPLICATE_PAIRS),
+            "contradictory_pairs": tuple(contradictions["second"].slice(0, EXAMPLES).to_pylist()),
+        },
     )
 
 

@@ -1,5 +1,9 @@
-"""Rows read from files, which know where they came from: what an error message needs."""
+"""Rows read from files, which know where they came from: what an error message needs.
 
+A message never holds free text: prompts and responses are people's words, and messages end up in logs.
+"""
+
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,10 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prefactor.datasets.columns import KINDS
 from prefactor.errors import InputError
 
 EXAMPLES = 3
 SHOWN_CHARACTERS = 60
+TEXTS = frozenset(name for name, kind in KINDS.items() if kind == "text") | {"text"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Rows:
     """Typed rows of one or several files, in order.
 
     ``source`` is the file or folder they were read from; ``counts`` the number of rows of each of ``files``;
-    ``columns`` says what each column of ``table`` was in the first file.
+    ``columns`` says what each column of ``table`` was in the first file; ``texts`` names the columns of free text.
     """
 
     table: pa.Table
@@ -36,6 +42,7 @@ class Rows:
     files: tuple[Path, ...]
     counts: tuple[int, ...]
     columns: Mapping[str, Origin]
+    texts: frozenset[str] = TEXTS
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -48,12 +55,16 @@ class Rows:
         return number if len(self.files) == 1 else f"{self.files[file].name} {number}"
 
     def refuse(self, bad: pa.ChunkedArray, column: str, problem: str, fix: str) -> None:
-        """Raise InputError with the count and the first rows where ``bad`` holds, showing ``column``'s values."""
+        """Raise InputError with the count and the first rows where ``bad`` holds, showing ``column``'s values.
+
+        Of free text only the length is shown.
+        """
         count = pc.sum(bad, min_count=0).as_py()
         if not count:
             return
         first = pc.indices_nonzero(bad)[:EXAMPLES].to_pylist()
-        shown = [f"{self.place(row)} ({shorten(self.table[column][row].as_py())})" for row in first]
+        show = without_text if column in self.texts else shorten
+        shown = [f"{self.place(row)} ({show(self.table[column][row].as_py())})" for row in first]
         raise InputError(f"{self.source}: {count} row(s) with {problem}: {examples(shown, count)}; {fix}")
 
 
@@ -66,6 +77,20 @@ def shorten(value: object) -> str:
     """``value`` as a person would recognise it, on one short line."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def without_text(value: object) -> str:
+    """``value`` of a column of free text: numbers as they are, of all else what it is and how long."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return shorten(value)
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    return "a record" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def without_content(error: Exception) -> str:
+    """What Arrow says is wrong, without the row or value that it quotes at the end."""
+    return re.sub(r"(got \d+|couldn't parse|invalid value).*", r"\1", str(error), flags=re.DOTALL)
 
 
 def is_blank(column: pa.ChunkedArray) -> pa.ChunkedArray:

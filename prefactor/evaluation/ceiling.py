@@ -24,6 +24,7 @@ from prefactor.evaluation.results import Judged, in_schema, result_rows
 from prefactor.methods.base import Margin
 
 RIDGES = tuple(10.0**power for power in range(-1, 6))
+EVERYWHERE = "everywhere"  # the one context of a world whose people want the same everywhere
 TRUE, REGRESSED = "true scores", "regressed scores"
 
 
@@ -52,8 +53,8 @@ def read_truth(prepared: Path) -> Truth | Ratings | None:
     if not source.get("truth"):
         return None
     candidates = pq.read_table(prepared / "candidates.parquet")
-    names = source["contexts"]
-    context = [names.index(source["context_of"][group]) for group in candidates["group_id"].to_pylist()]
+    names, context_of = source.get("contexts", [EVERYWHERE]), source.get("context_of", {})
+    context = [names.index(context_of.get(group, names[0])) for group in candidates["group_id"].to_pylist()]
     scores = np.column_stack([candidates[scorer].to_numpy() for scorer in source["scorers"]])
     rows = {text_id: row for row, text_id in enumerate(candidates["text_id"].to_pylist())}
     table = np.column_stack([scores, context]).astype(np.float32)

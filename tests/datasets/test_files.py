@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from prefactor.datasets import SOURCES, load
 from prefactor.datasets.files import FilesParameters
+from prefactor.datasets.files import read as read_with_places
 from prefactor.errors import InputError
 from prefactor.preferences import Preferences, content_id
 
@@ -178,6 +179,47 @@ def test_given_groups_keep_the_sets_of_one_prompt_apart(tmp_path: Path) -> None:
     assert found.pairs["group_id"].to_pylist() == ["g0", "g1"]
 
 
+def test_what_was_left_out_has_places(tmp_path: Path) -> None:
+    """Rows from 1, in the file they are in; of users without pairs their ids. Nothing of it is in source.json."""
+    close = [{**SCORES[5], "response": "two", "score": 2.5}, {**SCORES[0]}, {**SCORES[3], "score": 4.5}]
+    lonely = [{"user_id": f"lone {row}", "prompt": "p", "response": "r", "score": 1.0} for row in range(4)]
+    (folder := tmp_path / "parts").mkdir()
+    write_jsonl(folder / "a", SCORES)
+    write_jsonl(folder / "b", close + lonely)
+    reading = read_with_places(FilesParameters(minimum_margin=1.0), folder)
+    dropped, noted = reading.preferences.source["dropped"], reading.preferences.source["noted"]
+    assert {reason: count for reason, count in (dropped | noted).items() if count} == {
+        "lone_responses": 4,
+        "below_minimum_margin": 2,
+        "duplicate_ratings": 1,
+        "users_without_pairs": 5,
+        "conflicting_ratings": 1,
+    }
+    assert {reason: places for reason, places in reading.places.items() if places} == {
+        "lone_responses": ("b.jsonl row 4", "b.jsonl row 5", "b.jsonl row 6"),
+        "below_minimum_margin": ("a.jsonl row 4", "a.jsonl row 6"),
+        "duplicate_ratings": ("b.jsonl row 2",),
+        "users_without_pairs": ("'ben'", "'lone 0'", "'lone 1'"),
+        "conflicting_ratings": ("b.jsonl row 3",),
+    }
+    assert "row" not in json.dumps([dropped, noted])
+
+
+@every_format
+def test_pairs_left_out_or_noted_have_places(tmp_path: Path, write: Writer) -> None:
+    opposite = {**PAIRS[0], "chosen": PAIRS[0]["rejected"], "rejected": PAIRS[0]["chosen"]}
+    rows = [
+        {**row, "margin": margin} for row, margin in zip([*PAIRS, PAIRS[1], opposite], [1, 2, -1, 1, -2], strict=True)
+    ]
+    reading = read_with_places(FilesParameters(), write(tmp_path / "own", rows))
+    assert reading.places == {
+        "duplicate_pairs": ("row 4",),
+        "contradictory_pairs": ("row 5",),
+        "negative_margins": ("row 3", "row 5"),
+    }
+    assert reading.preferences.pairs.equals(read(tmp_path / f"own.{write.__name__.removeprefix('write_')}").pairs)
+
+
 scored = st.tuples(st.sampled_from("uvw"), st.sampled_from("pq"), st.sampled_from("abcd"), st.integers(0, 3))
 
 
@@ -225,7 +267,7 @@ def test_a_folder_is_the_rows_of_its_files(tmp_path: Path) -> None:
     assert resolved(found) == [tuple(row.values()) for row in PAIRS]
     assert [(part["file"], part["rows"]) for part in found.source["parts"]] == [("a.csv", 2), ("b.csv", 1)]
     write_csv(folder / "b", [{**PAIRS[2], "chosen": " "}])
-    assert "1 row(s) with an empty chosen: b.csv row 1 (' ')" in complaint(folder)
+    assert "1 row(s) with an empty chosen: b.csv row 1 (a text of 1 characters)" in complaint(folder)
     write_parquet(folder / "c", PAIRS)
     assert "several formats (csv, parquet)" in complaint(folder)
 
@@ -259,18 +301,19 @@ def test_empty_prompts_are_legal_where_declared_and_the_two_texts_are_the_group(
         {"user_id": "u", "prompt": "", "chosen": "a", "rejected": "c"},
     ]
     path = write_csv(tmp_path / "own", rows)
-    assert "3 row(s) with an empty prompt: row 1 (''), row 2 (''), row 3 ('')" in complaint(path)
+    none = "(a text of 0 characters)"
+    assert f"3 row(s) with an empty prompt: row 1 {none}, row 2 {none}, row 3 {none}" in complaint(path)
     groups = read(path, empty_prompts=True).pairs["group_id"].to_pylist()
     assert groups[0] == groups[1] != groups[2]
 
 
 FAULTS = [
-    ({"chosen": ""}, "row(s) with an empty chosen: row 2 ('')"),
-    ({"rejected": " \t\n"}, "row(s) with an empty rejected: row 2 (' \\t\\n')"),
+    ({"chosen": ""}, "row(s) with an empty chosen: row 2 (a text of 0 characters)"),
+    ({"rejected": " \t\n"}, "row(s) with an empty rejected: row 2 (a text of 3 characters)"),
     ({"user_id": "  "}, "row(s) with an empty user_id: row 2 ('  ')"),
-    ({"prompt": "\u2003"}, "row(s) with an empty prompt: row 2 ('\\u2003')"),
-    ({"chosen": "No idea é😀"}, "row(s) with chosen equal to rejected: row 2 ('No idea é😀')"),
-    ({"prompt": "a\x1fb"}, "row(s) with the control character U+001F in prompt: row 2"),
+    ({"prompt": "\u2003"}, "row(s) with an empty prompt: row 2 (a text of 1 characters)"),
+    ({"chosen": "No idea é😀"}, "row(s) with chosen equal to rejected: row 2 (a text of 10 characters)"),
+    ({"prompt": "a\x1fb"}, "row(s) with the control character U+001F in prompt: row 2 (a text of 3 characters)"),
 ]
 
 
@@ -360,7 +403,7 @@ WRONG_TYPES = [
 def test_wrong_types_are_named(tmp_path: Path, write: Writer, name: str, value: object, expected: str) -> None:
     message = complaint(write(tmp_path / "own", [{**row, name: value} for row in PAIRS]))
     assert repr(name) in message
-    assert repr(value) in message
+    assert ("a record" if isinstance(value, dict) else repr(value)) in message
     assert expected in message
 
 
@@ -394,9 +437,7 @@ def test_ragged_csv_names_its_rows(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "own", PAIRS)
     path.write_text(path.read_text() + "ben,Why?,yes\nben,Why?,yes,no\nben,Why?,yes,no,maybe\n")
     message = complaint(path)
-    assert message.startswith(
-        f"{path}: 2 row(s) without the header's 4 cells: row 4 has 3 ('ben,Why?,yes'), row 6 has 5"
-    )
+    assert message.startswith(f"{path}: 2 row(s) without the header's 4 cells: row 4 has 3, row 6 has 5;")
 
 
 def test_an_unclosed_quote_does_not_swallow_rows(tmp_path: Path) -> None:

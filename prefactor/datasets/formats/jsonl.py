@@ -10,7 +10,7 @@ from pyarrow.json import ParseOptions, ReadOptions, read_json
 
 from prefactor.datasets.columns import KINDS, TYPES, WANTED, Kind
 from prefactor.datasets.inputs import InputFile
-from prefactor.datasets.rows import shorten
+from prefactor.datasets.rows import shorten, without_content, without_text
 from prefactor.errors import InputError
 
 BLOCK_BYTES = 1 << 24  # a line must be shorter
@@ -40,7 +40,8 @@ def read(file: InputFile, columns: Mapping[str, str]) -> pa.Table:
         )
     except pa.ArrowInvalid as error:
         _find_fault(file, kinds)
-        raise InputError(f"{file.path}: {error}: write the file again as one JSON object per line") from error
+        what = f"{file.path}: {without_content(error)}"
+        raise InputError(f"{what}: write the file again as one JSON object per line") from error
 
 
 def _type(file: InputFile, column: str, kind: Kind) -> pa.DataType:
@@ -64,12 +65,14 @@ def _find_fault(file: InputFile, kinds: Mapping[str, Kind]) -> None:
 
 def _check(place: str, column: str, kind: Kind, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, PYTHON_TYPES[kind]):
-        found = f"{column!r} is {shorten(value)}, a {type(value).__name__}"
+        shown = without_text(value) if kind == "text" else f"{shorten(value)}, a {type(value).__name__}"
+        found = f"{column!r} is {shown}"
         raise InputError(f"{place}: {found}, but must be {WANTED[kind]}: convert it")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise InputError(f"{place}: {column!r} is {value}, which needs more than 64 bits: write it as a string")
     if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        raise InputError(f"{place}: {column!r} holds half of a surrogate pair ({shorten(value)}): remove it")
+        shown = without_text(value) if kind == "text" else shorten(value)
+        raise InputError(f"{place}: {column!r} holds half of a surrogate pair ({shown}): remove it")
 
 
 def _check_same_type(place: str, column: str, value: Any, first_line: int, first: Any) -> None:
@@ -89,19 +92,30 @@ def _objects(file: InputFile) -> Iterator[tuple[int, dict[str, Any]]]:
 def _object(line: str, place: str) -> dict[str, Any]:
     fix = "write one JSON object per line"
     try:
-        value = json.loads(line, object_pairs_hook=lambda pairs: _unrepeated(pairs, place))
+        value = json.loads(line, object_pairs_hook=_object_of)
     except json.JSONDecodeError as error:
-        where = f"{error.msg} at column {error.colno}"
-        raise InputError(f"{place}: malformed JSON, {where}: {shorten(line.strip())}; {fix}") from None
+        where = f"{error.msg} at column {error.colno} of {len(line.rstrip())} characters"
+        raise InputError(f"{place}: malformed JSON, {where}; {fix}") from None
     except RecursionError:
         raise InputError(f"{place}: JSON nested too deeply; {fix}") from None
     if not isinstance(value, dict):
-        raise InputError(f"{place}: holds a {type(value).__name__}, not an object: {shorten(line.strip())}; {fix}")
+        raise InputError(f"{place}: holds a {type(value).__name__}, not an object; {fix}")
+    if isinstance(value, Repeating):
+        raise InputError(f"{place}: key {value.key!r} is given twice: keep one")
     return value
 
 
-def _unrepeated(pairs: list[tuple[str, Any]], place: str) -> dict[str, Any]:
-    repeated = next((key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index])), None)
-    if repeated is not None:
-        raise InputError(f"{place}: key {repeated!r} is given twice: keep one")
-    return dict(pairs)
+class Repeating(dict[str, Any]):
+    """An object that gives ``key`` twice. Inside of others this is no concern: they are not read."""
+
+    def __init__(self, pairs: list[tuple[str, Any]], key: str) -> None:
+        super().__init__(pairs)
+        self.key = key
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return values
+    names = [key for key, _ in pairs]
+    return Repeating(pairs, next(key for index, key in enumerate(names) if key in names[:index]))

@@ -1,35 +1,20 @@
 """What people choose: for each of a user's prompts, the best against the worst response by the user's own score."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from prefactor.datasets.choices import DECIMALS, Choices, Names
 from prefactor.datasets.stylebench.parameters import StylebenchParameters
 from prefactor.datasets.stylebench.pool import Pool
 from prefactor.datasets.stylebench.population import Population
 from prefactor.datasets.stylebench.topics import CONTEXTS
-from prefactor.preferences import PAIRS, content_id
+from prefactor.preferences import PAIRS
 from prefactor.progress import progress
 from prefactor.seeds import mixed_seed
 
 CELLS_AT_ONCE = 2**21  # (user, response) scores in memory together: 16 MiB
-DECIMALS = 9  # scores that differ by less are equal, whatever the rounding of a machine's matrix product
-
-
-@dataclass(frozen=True)
-class Choices:
-    """n choices: rows of the users and of the prompts, positions in the pool, and the score difference."""
-
-    user: np.ndarray
-    prompt: np.ndarray
-    chosen: np.ndarray
-    rejected: np.ndarray
-    margin: np.ndarray
-
-    def select(self, keep: np.ndarray) -> "Choices":
-        return Choices(*(column[keep] for column in vars(self).values()))
 
 
 def make_pairs(
@@ -41,12 +26,13 @@ def make_pairs(
     label was flipped. Memory beside the table itself is bounded, whatever the number of users.
     """
     batches, equal = [], 0
-    names = _Names(pa.array(people.user_ids), pa.array(pool.group_ids()), text_ids.combine_chunks())
+    responses = pool.scores.shape[1]
+    names = Names(pa.array(people.user_ids), pa.array(pool.group_ids()), text_ids.combine_chunks(), responses)
     with progress("stylebench", len(people.user_ids), "users") as shown:
         for choices, users in _choose(parameters, pool, people):
             differs = choices.margin != 0
             equal += int((~differs).sum())
-            batches.append(_batch(choices.select(differs), names, pool.scores.shape[1]))
+            batches.append(names.rows(choices.select(differs)))
             shown.advance(users)
     return pa.Table.from_batches(batches, PAIRS), {"no preference": equal} if equal else {}
 
@@ -97,25 +83,3 @@ def _ranked(pool: Pool, people: Population, users: slice) -> tuple[np.ndarray, n
             worst[taste][:, inside] = scores.argmin(axis=2)
             margin[taste][:, inside] = scores.max(axis=2, initial=-np.inf) - scores.min(axis=2, initial=np.inf)
     return best, worst, margin
-
-
-@dataclass(frozen=True)
-class _Names:
-    """What rows are called in the tables: users (U,), groups (P,) and texts (P * R,)."""
-
-    users: pa.StringArray
-    groups: pa.StringArray
-    texts: pa.StringArray
-
-
-def _batch(choices: Choices, names: _Names, responses: int) -> pa.RecordBatch:
-    """The choices as rows of the table ``pairs``; ``responses`` is R, the size of a prompt's pool."""
-    user = names.users.take(pa.array(choices.user))
-    group = names.groups.take(pa.array(choices.prompt))
-    chosen = names.texts.take(pa.array(choices.prompt * responses + choices.chosen))
-    rejected = names.texts.take(pa.array(choices.prompt * responses + choices.rejected))
-    parts = zip(user.to_pylist(), chosen.to_pylist(), rejected.to_pylist(), strict=True)
-    pair_ids = pa.array([content_id(*row) for row in parts], pa.string())
-    order = pa.nulls(len(pair_ids), pa.int64())
-    margin = pa.array(choices.margin)
-    return pa.RecordBatch.from_arrays([pair_ids, user, group, chosen, rejected, margin, order], schema=PAIRS)

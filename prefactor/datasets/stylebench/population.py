@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from prefactor.datasets.choices import lists
 from prefactor.datasets.stylebench.parameters import StylebenchParameters
 from prefactor.datasets.stylebench.scorers import SCORERS
 from prefactor.datasets.stylebench.topics import CONTEXTS
@@ -55,8 +56,8 @@ class Population:
         """
         columns = {
             "user_id": pa.array(self.user_ids),
-            "weight": _lists(self.weight()),
-            "utility": _lists(self.weight() + self.quality),
+            "weight": lists(self.weight()),
+            "utility": lists(self.weight() + self.quality),
             "tastes": pa.array(1 + self.two.astype(np.int32), pa.int32()),
         }
         if self.flip_rate.any():
@@ -69,7 +70,7 @@ class Population:
         everyone = slice(None)
         cells = [self.utility(everyone, taste, context) for taste in (0, 1) for context in range(len(CONTEXTS))]
         stacked = np.stack(cells, axis=1)  # (U, 2 C, S)
-        inner = _lists(stacked.reshape(-1, stacked.shape[2]))
+        inner = lists(stacked.reshape(-1, stacked.shape[2]))
         return pa.ListArray.from_arrays(np.arange(0, len(inner) + 1, stacked.shape[1], dtype=np.int32), inner)
 
 
@@ -100,9 +101,3 @@ def _dirichlet(parameters: StylebenchParameters, shape: tuple[int, ...], purpose
 
 def _stream(parameters: StylebenchParameters, purpose: str) -> np.random.Generator:
     return np.random.default_rng(mixed_seed(parameters.seed, "stylebench", purpose))
-
-
-def _lists(rows: np.ndarray) -> pa.ListArray:
-    """(n, m) as n lists of m numbers."""
-    offsets = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32)
-    return pa.ListArray.from_arrays(offsets, pa.array(rows.reshape(-1)))
