@@ -1,5 +1,6 @@
 """Expectations with a fix, and the one that wants no row to violate a rule and shows the rule's query."""
 
+import sys
 from typing import Any
 
 import great_expectations.expectations as gxe
@@ -41,9 +42,9 @@ def no_violations(rule: Rule) -> ExpectNoViolations:
     )
 
 
-def relations(meaning: str, rules: list[Rule]) -> Suite:
+def relations(meaning: str, rules: list[Rule], name: str = "relations") -> Suite:
     """The suite of the rules between tables."""
-    return Suite("relations", meaning, (tuple(no_violations(rule) for rule in rules),), rules=tuple(rules))
+    return Suite(name, meaning, (tuple(no_violations(rule) for rule in rules),), rules=tuple(rules))
 
 
 def with_fix(fix: str, *expectations: Expectation) -> tuple[Expectation, ...]:
@@ -61,6 +62,14 @@ def of_type(kind: str, *columns: str) -> tuple[Expectation, ...]:
 def not_null(*columns: str) -> tuple[Expectation, ...]:
     """Columns without nulls."""
     return tuple(gxe.ExpectColumnValuesToNotBeNull(column=column) for column in columns)
+
+
+def finite(*columns: str) -> tuple[Expectation, ...]:
+    """Columns of numbers without infinity; what is not a number at all is a null to the expectations."""
+    most = sys.float_info.max
+    return tuple(
+        gxe.ExpectColumnValuesToBeBetween(column=column, min_value=-most, max_value=most) for column in columns
+    )
 
 
 def filled(columns: list[str], exact: bool) -> tuple[Expectation, ...]:

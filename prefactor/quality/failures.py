@@ -1,8 +1,10 @@
 """What failed: the rows behind each expectation that was not met, in a file, and what to do about them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from great_expectations.core import ExpectationValidationResult
@@ -19,7 +21,7 @@ class Failure:
 
     ``rows``: how many rows do not meet it; all rows of the table where it is about the table as a whole. ``file``:
     where they are, relative to the gate's output; the table's columns where it is about the schema. ``observed``:
-    what was found instead, where that is one value.
+    what was found instead, where that is one value, and nobody's words.
     """
 
     suite: str
@@ -44,7 +46,7 @@ def _write(outcome: Outcome, result: ExpectationValidationResult, folder: Path, 
     (folder / FOLDER).mkdir(exist_ok=True)
     rows.head(limit).to_csv(folder / file, index=False)
     meta = config.meta or {}
-    observed = None if "rule" in meta else result.result.get("observed_value")
+    observed = None if "rule" in meta else _observed(result.result)
     return Failure(
         suite=outcome.suite.name,
         expectation=" ".join([_label(config), _bounds(config)]).rstrip(),
@@ -56,11 +58,12 @@ def _write(outcome: Outcome, result: ExpectationValidationResult, folder: Path, 
 
 
 def _label(config: ExpectationConfiguration) -> str:
-    """A short name of an expectation: its rule, or its column and what is expected of it."""
+    """A short name of an expectation: its rule, or its one row, its column and what is expected of it."""
     if config.meta and "rule" in config.meta:
         return str(config.meta["rule"])
     words = config.type.removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    return f"{config.kwargs['column']} {words}" if "column" in config.kwargs else words
+    about = [(config.meta or {}).get("row"), config.kwargs.get("column"), words]
+    return " ".join(str(part) for part in about if part)
 
 
 def _bounds(config: ExpectationConfiguration) -> str:
@@ -68,6 +71,13 @@ def _bounds(config: ExpectationConfiguration) -> str:
     unsaid = {"column", "batch_id", "row_condition", "value"}
     said = [f"{key} {_short(value)}" for key, value in config.kwargs.items() if key not in unsaid]
     return f"({', '.join(said)})" if said else ""
+
+
+def _observed(found: Mapping[str, Any]) -> object:
+    """The value of the whole table, or of the one row that does not meet it if it is a number."""
+    single = found.get("partial_unexpected_list") or []
+    number = single[0] if len(single) == 1 and isinstance(single[0], int | float) else None
+    return found.get("observed_value", number)
 
 
 def _short(value: object) -> str:

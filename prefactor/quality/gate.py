@@ -23,24 +23,30 @@ if TYPE_CHECKING:
 
 
 def validate_tables(prepared: Path, out: Path, parameters: QualityParameters) -> dict[str, Any]:
-    """Hold the normalized tables of one dataset against their suites.
+    """Hold the normalized tables of one dataset against their suites, and against its previous version if it has one.
 
     Writes Data Docs (``out``/index.html) and ``out``/result.json, and returns the latter. Where an expectation is not
     met, also writes the rows that failed to ``out``/failed, and raises InputError.
     """
     load_great_expectations()
+    from prefactor.quality.drift import drift_suite, observe_drift
     from prefactor.quality.observed import observe_tables
+    from prefactor.quality.sources import source_relations, source_suites
     from prefactor.quality.tables import relation_suites, table_suites
 
     source = read_object(prepared / "source.json", "run stage prepare")
     files = _tables(prepared)
     with _views(files, "run stage prepare again") as connection:
-        candidates = "candidates" in files
-        outcomes = _run(table_suites(source, candidates, parameters), connection)
+        suites = [*table_suites(source, files, parameters), *source_suites(source, files, prepared)]
+        outcomes = _run(suites, connection)
         observed: dict[str, Any] = {}
         if all(outcome.sound for outcome in outcomes):
-            outcomes += _run(relation_suites(source, candidates, parameters), connection)
+            outcomes += _run([*source_relations(source), *relation_suites(source, files, parameters)], connection)
             observed = observe_tables(connection, outcomes[-1].table)
+            if prepared.name in parameters.previous:
+                with _previous(connection, prepared.name, Path(parameters.previous[prepared.name])):
+                    outcomes += _run([drift_suite(parameters.drift)], connection)
+                observed["drift"] = observe_drift(outcomes[-1].table)
     return _conclude("tables", prepared, prepared, out, outcomes, observed, parameters)
 
 
@@ -118,8 +124,8 @@ def _message(checked: Path, out: Path, failures: list[Failure]) -> str:
 
 def _tables(prepared: Path) -> dict[str, Path]:
     files = {name: prepared / f"{name}.parquet" for name in ("texts", "pairs", "users")}
-    candidates = prepared / "candidates.parquet"
-    return files | ({"candidates": candidates} if candidates.exists() else {})
+    further = {name: prepared / f"{name}.parquet" for name in ("candidates", "prompts")}
+    return files | {name: path for name, path in further.items() if path.exists()}
 
 
 @contextmanager
@@ -131,19 +137,37 @@ def _views(files: Mapping[str, Path], fix: str) -> Iterator[duckdb.DuckDBPyConne
         "autoinstall_known_extensions": False,
         "python_enable_replacements": False,
     }
-    with duckdb.connect(config=offline) as connection:
-        for name, path in files.items():
-            if not path.is_file():
-                raise InputError(f"{path} does not exist: {fix}")
-            try:
-                connection.read_parquet(str(path)).create_view(name)
-            except duckdb.Error as error:
-                raise InputError(f"{path} is not a readable parquet file ({_first_line(error)}): {fix}") from error
+    with duckdb.connect(config=offline) as connection, _viewed(connection, files, fix):
+        yield connection
+
+
+@contextmanager
+def _viewed(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], fix: str) -> Iterator[None]:
+    import duckdb
+
+    for name, path in files.items():
+        if not path.is_file():
+            raise InputError(f"{path} does not exist: {fix}")
         try:
-            yield connection
-        except duckdb.Error as error:  # a damaged page, or a column that the file lacks
-            names = ", ".join(path.name for path in files.values())
-            raise InputError(f"{path.parent}: cannot query {names} ({_first_line(error)}): {fix}") from error
+            connection.read_parquet(str(path)).create_view(name)
+        except duckdb.Error as error:
+            raise InputError(f"{path} is not a readable parquet file ({_first_line(error)}): {fix}") from error
+    try:
+        yield
+    except duckdb.Error as error:  # a damaged page, or a column that the file lacks
+        names = ", ".join(path.name for path in files.values())
+        raise InputError(f"{path.parent}: cannot query {names} ({_first_line(error)}): {fix}") from error
+
+
+@contextmanager
+def _previous(connection: duckdb.DuckDBPyConnection, dataset: str, folder: Path) -> Iterator[None]:
+    """The tables of the previous version as views too, under their names after ``previous_``."""
+    fix = f"set quality.previous.{dataset} to a folder with the prepared tables of its previous version, or drop it"
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: {fix}")
+    files = {f"previous_{name}": folder / f"{name}.parquet" for name in ("texts", "pairs", "users")}
+    with _viewed(connection, files, fix):
+        yield
 
 
 def _first_line(error: Exception) -> str:

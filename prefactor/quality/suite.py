@@ -30,7 +30,7 @@ class Suite:
 
     ``stages`` are lists of expectations in order; a stage is looked at only if all before it are met, because the
     length of a column means nothing where the column is missing. The last stage is about values, those before it
-    are the table's schema.
+    are the table's schema. ``shown``: its page shows the table itself, which is small and has nobody's words in it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Suite:
     stages: tuple[tuple[Expectation, ...], ...]
     query: str = ""
     rules: tuple[Rule, ...] = ()
+    shown: bool = False
 
     def table(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """The rows that the expectations look at."""

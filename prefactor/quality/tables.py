@@ -1,27 +1,15 @@
-"""Suites of the normalized tables: texts, pairs, users, candidates, and the rules between them."""
+"""Suites of the normalized tables: texts, pairs, users, candidates, prompts, and the rules between them."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import great_expectations.expectations as gxe
 
-from prefactor.preferences import CANDIDATES, PAIRS, TEXTS, USERS
-from prefactor.quality.expectations import RERUN, filled, not_null, of_type, relations, with_fix
+from prefactor.preferences import CANDIDATES, PAIRS, PROMPTS, TEXTS, USERS
+from prefactor.quality.expectations import RERUN, filled, finite, not_null, of_type, relations, with_fix
+from prefactor.quality.judgements import JUDGEMENTS
 from prefactor.quality.parameters import QualityParameters
 from prefactor.quality.suite import Rule, Suite
-
-JUDGEMENTS = """SELECT u.user_id, count(p.pair_id) AS pairs,
-       avg(CASE WHEN length(c.response) > length(r.response) THEN 1.0
-                WHEN length(c.response) < length(r.response) THEN 0.0
-                WHEN length(c.response) = length(r.response) THEN 0.5 END::DOUBLE) AS chosen_longer,
-       avg((p.chosen < p.rejected)::INT) AS chosen_first
-FROM users u
-LEFT JOIN pairs p ON p.user_id = u.user_id
-LEFT JOIN texts c ON c.text_id = p.chosen
-LEFT JOIN texts r ON r.text_id = p.rejected
-GROUP BY u.user_id
-ORDER BY u.user_id"""
 
 # Written with equalities only: to DuckDB, "c.prompt <> r.prompt" is a join of nearly all texts with all others.
 ONE_PROMPT = """SELECT p.pair_id, p.user_id, p.prompt AS chosen_prompt, r.prompt AS rejected_prompt
@@ -34,18 +22,35 @@ FROM (
 JOIN texts r ON r.text_id = p.rejected"""
 
 
-def table_suites(source: Mapping[str, Any], candidates: bool, parameters: QualityParameters) -> list[Suite]:
-    """The suites of one dataset's tables; ``source`` is its source.json."""
+# What a turn adds to the prompt of the turn before. The first message of all stands alone, without "User: " before it.
+PROMPT_HASHES = """WITH said AS (
+    SELECT *, array_to_string(list_transform(messages, lambda message:
+        chr(10) || chr(10) || CASE message.role WHEN 'user' THEN 'User: ' WHEN 'assistant' THEN 'Assistant: ' END
+        || message.content), '') AS added
+    FROM prompts
+), whole AS (
+    SELECT conversation_id, turn, prompt_id, parent, string_agg(
+        CASE WHEN parent IS NULL THEN substr(added, length('..User: ') + 1) ELSE added END, '' ORDER BY turn
+    ) OVER (PARTITION BY conversation_id ORDER BY turn) AS prompt
+    FROM said
+)
+SELECT conversation_id, turn, prompt_id, substr(sha256(prompt), 1, 32) AS hash
+FROM whole WHERE prompt_id IS DISTINCT FROM substr(sha256(prompt), 1, 32)"""
+
+
+def table_suites(source: Mapping[str, Any], tables: Collection[str], parameters: QualityParameters) -> list[Suite]:
+    """The suites of one dataset's ``tables``, by their names; ``source`` is its source.json."""
     suites = [_texts(bool(source.get("empty_prompts", False)), parameters), _pairs(), _users()]
-    if candidates:
+    if "candidates" in tables:
         suites.append(_candidates(list(source.get("scorers") or [])))
-    return suites
+    return [*suites, _prompts()] if "prompts" in tables else suites
 
 
-def relation_suites(source: Mapping[str, Any], candidates: bool, parameters: QualityParameters) -> list[Suite]:
+def relation_suites(source: Mapping[str, Any], tables: Collection[str], parameters: QualityParameters) -> list[Suite]:
     """The suites that join tables: the rules between them, and what users' judgements look like."""
     rules = _pair_rules()
-    rules += _candidate_rules() if candidates else []
+    rules += _candidate_rules() if "candidates" in tables else []
+    rules += _prompt_rules() if "prompts" in tables else []
     rules += _truth_rules() if source.get("truth") else []
     between = relations("The tables fit each other, and ids are the hashes of what they name.", rules)
     return [between, _judgements(parameters)]
@@ -83,9 +88,6 @@ def _texts(empty_prompts: bool, parameters: QualityParameters) -> Suite:
 
 def _pairs() -> Suite:
     required = [field.name for field in PAIRS if not field.nullable]
-    finite = gxe.ExpectColumnValuesToBeBetween(
-        column="margin", min_value=-sys.float_info.max, max_value=sys.float_info.max
-    )
     return Suite(
         "pairs",
         "Which of two responses a user chose, each judgement once.",
@@ -100,7 +102,7 @@ def _pairs() -> Suite:
             (
                 *with_fix(RERUN, *not_null(*required)),
                 *with_fix(RERUN, gxe.ExpectColumnValuesToBeUnique(column="pair_id")),
-                *with_fix("mend the scores of the input: they are infinite", finite),
+                *with_fix("mend the scores of the input: they are infinite", *finite("margin")),
             ),
         ),
         "FROM pairs",
@@ -139,6 +141,20 @@ def _candidates(scorers: list[str]) -> Suite:
             with_fix(RERUN, *not_null(*CANDIDATES.names, *scorers)),
         ),
         "FROM candidates",
+    )
+
+
+def _prompts() -> Suite:
+    required = [field.name for field in PROMPTS if not field.nullable]
+    return Suite(
+        "prompts",
+        "Prompts that are conversations: every turn up to the last that is asked about, and what it adds.",
+        (
+            with_fix(RERUN, *filled(PROMPTS.names, exact=True)),
+            with_fix(RERUN, *of_type("str", "prompt_id", "parent", "conversation_id"), *of_type("int64", "turn")),
+            with_fix(RERUN, *not_null(*required), gxe.ExpectColumnValuesToBeBetween(column="turn", min_value=0)),
+        ),
+        "FROM prompts",
     )
 
 
@@ -228,6 +244,41 @@ def _candidate_rules() -> list[Rule]:
             "A set holds each candidate once.",
             "SELECT group_id, text_id, count(*) AS times\n"
             "FROM candidates GROUP BY group_id, text_id HAVING count(*) > 1",
+            RERUN,
+        ),
+    ]
+
+
+def _prompt_rules() -> list[Rule]:
+    return [
+        Rule(
+            "turns-once",
+            "A conversation has each turn once.",
+            "SELECT conversation_id, turn, count(*) AS times\n"
+            "FROM prompts GROUP BY conversation_id, turn HAVING count(*) > 1",
+            RERUN,
+        ),
+        Rule(
+            "known-parents",
+            "What a turn goes on from is a lower turn of the same conversation.",
+            "SELECT p.prompt_id, p.parent, p.conversation_id, p.turn\n"
+            "FROM prompts p ANTI JOIN prompts q\n"
+            "ON q.prompt_id = p.parent AND q.conversation_id = p.conversation_id AND q.turn < p.turn\n"
+            "WHERE p.parent IS NOT NULL",
+            RERUN,
+        ),
+        Rule(
+            "prompt-ids",
+            "A prompt_id is the hash of what its conversation said up to the turn.",
+            PROMPT_HASHES,
+            RERUN,
+        ),
+        Rule(
+            "known-prompts",
+            "The prompt of every text is among the conversations' prompts, under its hash.",
+            "SELECT t.prompt_id, t.prompt\n"
+            "FROM (SELECT DISTINCT substr(sha256(prompt), 1, 32) AS prompt_id, prompt FROM texts) t\n"
+            "ANTI JOIN prompts p ON p.prompt_id = t.prompt_id",
             RERUN,
         ),
     ]
