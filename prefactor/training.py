@@ -159,7 +159,7 @@ def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, fl
         "seen": [predict(model, seen, "validation")],
         "users": [predict(model, held_out, "validation", size) for size in _shots(held_out)],
     }
-    scores = {}
+    scores: dict[str, float] = {}
     for name, cohort in (("seen", seen), ("users", held_out)):
         if not (has_pairs := figures[name][0].pairs > 0).any():
             if cohort is held_out:
@@ -167,7 +167,7 @@ def validate(model: RewardModel, seen: Cohort, held_out: Cohort) -> dict[str, fl
                     "no validation user has a pair to choose a model by: raise the shares of validation users and of "
                     "evaluation pairs under split, and rerun stage split"
                 )
-            scores |= dict.fromkeys((f"validation_{name}_{figure}" for figure in ("accuracy", "log_loss")), math.nan)
+            scores |= {f"validation_{name}_{figure}": math.nan for figure in ("accuracy", "log_loss")}
             continue
         for figure in ("accuracy", "log_loss"):
             values = [float(getattr(found, figure)[has_pairs].mean()) for found in figures[name]]

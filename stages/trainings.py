@@ -58,6 +58,33 @@ class RunParameters:
 
 
 @dataclass(frozen=True)
+class SliceParameters:
+    """By which attributes of users accuracy is shown (``evaluation.slices``); by none, unless it is asked for.
+
+    attributes  names of columns of the prepared users, for every dataset of the run; or, where datasets differ, by
+                dataset
+    smallest    users of a group, at least 5: of fewer, a figure is nearly somebody's own
+    """
+
+    attributes: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
+    smallest: int = 20
+
+    def __post_init__(self) -> None:
+        if self.smallest < 5:
+            raise ValueError(f"smallest must be at least 5, so that no figure is one person's, got {self.smallest}")
+
+    def of(self, dataset: str) -> tuple[str, ...]:
+        """The attributes of one dataset's users, each once."""
+        named = self.attributes.get(dataset, ()) if isinstance(self.attributes, Mapping) else self.attributes
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that are named."""
+        return tuple(self.attributes) if isinstance(self.attributes, Mapping) else ()
+
+
+@dataclass(frozen=True)
 class EvaluationParameters:
     """What is asked of a trained method.
 
@@ -70,6 +97,7 @@ class EvaluationParameters:
     doubts        those of ``shots`` at which users' uncertainties are asked for, beside all reference pairs; none if
                   it is empty. BT and methods with some of their own have all candidates, others one that is free
     recovery      those of ``shots`` at which rewards are held against true utilities, beside all known pairs
+    slices        attributes of users by which accuracy is shown; none by default
     """
 
     shots: tuple[int, ...] = (1, 3, 5, 7, 9, 20, 45)
@@ -79,6 +107,7 @@ class EvaluationParameters:
     draw_methods: tuple[str, ...] = ()
     doubts: tuple[int, ...] = (1, 9, 45)
     recovery: tuple[int, ...] = (1, 9, 45)
+    slices: SliceParameters = field(default_factory=SliceParameters)
 
     def __post_init__(self) -> None:
         if self.draws < 0 or self.draws == 1:

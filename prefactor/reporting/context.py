@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,37 +13,15 @@ from prefactor import layout
 from prefactor.errors import InputError
 from prefactor.parameters import load_parameters
 from prefactor.reading import read_object
+from prefactor.reporting.distribution import Distribution, distribution_of
+from prefactor.reporting.examples import Example, examples_of
 from prefactor.reporting.latency import Timings, read_timings
 from prefactor.reporting.portrait import Portrait, read_portrait
 from prefactor.trainings import Training, find_trainings
 
 # Sources whose texts are ours to print: real people's words stay out of a page that travels.
 PRINTABLE = ("stylebench",)
-EXAMPLES = 2
-LONGEST_EXAMPLE = 900  # characters
-BINS = 24
 GATES = ("tables", "split")
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A counted quantity: minimum, median, 95th percentile, maximum, and a histogram up to the 99th percentile."""
-
-    least: float
-    median: float
-    high: float
-    most: float
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One preference as it was given."""
-
-    prompt: str
-    chosen: str
-    rejected: str
 
 
 @dataclass(frozen=True)
@@ -124,9 +101,9 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
     return DatasetFacts(
         source=source,
         counts=_counts(prepared, pairs),
-        words=None if texts is None else _distribution(pc.count_substring_regex(texts["response"], r"\S+")),
-        pairs_per_user=None if pairs is None else _distribution(pc.value_counts(pairs["user_id"]).field("counts")),
-        examples=_examples(texts, pairs) if texts and pairs and source.get("name") in PRINTABLE else (),
+        words=None if texts is None else distribution_of(pc.count_substring_regex(texts["response"], r"\S+")),
+        pairs_per_user=None if pairs is None else distribution_of(pc.value_counts(pairs["user_id"]).field("counts")),
+        examples=examples_of(texts, pairs) if texts and pairs and source.get("name") in PRINTABLE else (),
         manifest=_object(root / layout.split(name) / "manifest.json"),
         quality={gate: found for gate, docs in gates.items() if (found := _object(docs / "result.json"))},
         pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
@@ -141,32 +118,6 @@ def _counts(prepared: Path, pairs: pa.Table | None) -> dict[str, int]:
     paths = {name: prepared / f"{name}.parquet" for name in ("users", "pairs", "texts")}
     counts = {name: pq.read_metadata(path).num_rows for name, path in paths.items() if path.exists()}
     return counts if pairs is None else {**counts, "groups": pc.count_distinct(pairs["group_id"]).as_py()}
-
-
-def _distribution(values: pa.Array | pa.ChunkedArray) -> Distribution | None:
-    if len(values) == 0:
-        return None
-    series = values.to_pandas()
-    median, high, cut = series.quantile([0.5, 0.95, 0.99])
-    least, most = int(series.min()), int(series.max())
-    width = max(1, -(-(int(cut) - least) // BINS))
-    edges = [*range(least, int(cut) + width + 1, width)]
-    counts = pd.cut(series[series < edges[-1]], edges, right=False).value_counts(sort=False)
-    return Distribution(least, float(median), float(high), most, tuple(map(float, edges)), tuple(map(int, counts)))
-
-
-def _examples(texts: pa.Table, pairs: pa.Table) -> tuple[Example, ...]:
-    """The first pairs by id (a hash, so no particular ones) with texts short enough to read and different prompts."""
-    rows = pairs.sort_by("pair_id").slice(0, 200)
-    wanted = pa.chunked_array([*rows["chosen"].chunks, *rows["rejected"].chunks])
-    known = {row["text_id"]: row for row in texts.filter(pc.is_in(texts["text_id"], wanted)).to_pylist()}
-    found: dict[str, Example] = {}
-    for pair in rows.select(["chosen", "rejected"]).to_pylist():
-        chosen, rejected = known[pair["chosen"]], known[pair["rejected"]]
-        example = Example(chosen["prompt"], chosen["response"], rejected["response"])
-        if max(map(len, (example.prompt, example.chosen, example.rejected))) <= LONGEST_EXAMPLE:
-            found.setdefault(example.prompt, example)
-    return tuple(found.values())[:EXAMPLES]
 
 
 def _page(root: Path, folder: Path) -> str:

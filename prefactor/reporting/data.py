@@ -7,7 +7,8 @@ from typing import Any
 from markupsafe import Markup
 
 from prefactor.reporting import figures
-from prefactor.reporting.context import DatasetFacts, Distribution
+from prefactor.reporting.context import DatasetFacts
+from prefactor.reporting.distribution import Distribution
 from prefactor.reporting.estimates import PERCENT
 from prefactor.reporting.facts import number
 from prefactor.reporting.tables import ACCURACY, SPLITS, Section

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from prefactor.atomic import write_text
 from prefactor.reporting.context import ReportContext
 from prefactor.reporting.facts import number
+from prefactor.reporting.published_splits import published_splits
 from prefactor.reporting.style import css_variables
 from prefactor.reporting.tables import sections, styles
 from prefactor.reporting.training import TRAINED
@@ -38,6 +39,7 @@ def write_report(root: Path, out: Path, results: pd.DataFrame, context: ReportCo
         link=lambda path: Path(os.path.relpath(root / path, out.parent)).as_posix(),
         number=number,
         trained=tuple(TRAINED.values()),
+        published=published_splits(context),
         runs=sorted({str(run) for run in results["run"].dropna() if str(run)}),
     )
     write_text(out, page)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from prefactor.evaluation.halves import halves_of
 from prefactor.evaluation.ranking import THIRDS, metric_of, third_metric
 from prefactor.evaluation.recovery import RECOVERY, UTILITY_CORRELATION, WEIGHT_COSINE, WEIGHT_DISTANCE
 from prefactor.evaluation.results import ALL_SEEDS
+from prefactor.evaluation.slices import BY_ATTRIBUTE, FROM_OTHERS
 from prefactor.reporting.estimates import TO, Estimate, scale_of
 from prefactor.reporting.style import Style, method_colours, method_name
 
@@ -79,13 +80,24 @@ class Key(NamedTuple):
     shots: int | None = None
 
 
+class Group(NamedTuple):
+    """Which figure of a contender on the users who share a value of an attribute."""
+
+    contender: Contender
+    metric: str
+    attribute: str
+    split: str
+    group: str
+
+
 @dataclass(frozen=True)
 class Section:
     """All rows of one dataset under one backbone, by key: means over seeds, and each seed's own value.
 
     ``against`` and ``against_vrf`` are the variants of BT and VRF that other methods' paired differences were taken
     from; empty where there are none. ``bases``: the variant that a variant's paired difference from its base was taken
-    from. ``shares``: what users share, ``prompts`` or ``items``, where intervals account for it.
+    from. ``shares``: what users share, ``prompts`` or ``items``, where intervals account for it. ``groups`` are figures
+    on users who share a value of an attribute, which are none of the contender's own.
     """
 
     dataset: str
@@ -97,6 +109,7 @@ class Section:
     against_vrf: str = ""
     bases: Mapping[Contender, str] = field(default_factory=dict)
     shares: str = ""
+    groups: Mapping[Group, Estimate] = field(default_factory=dict)
 
     @property
     def halves(self) -> tuple[str, ...]:
@@ -356,7 +369,8 @@ def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> 
     seeds: dict[Key, dict[str, float]] = {}
     bases: dict[Contender, str] = {}
     against = {metric: _first_against(rows, metric) for metric in (DIFFERENCE, FROM_VRF)}
-    for row in rows.itertuples(index=False):
+    of_groups = rows["metric"].isin([BY_ATTRIBUTE, FROM_OTHERS])
+    for row in rows[~of_groups].itertuples(index=False):
         setting, other = _without_against(row.setting)
         if other != against.get(row.metric, other):
             continue
@@ -364,13 +378,24 @@ def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> 
         if row.metric == FROM_BASE:
             bases[key.contender] = other
         if row.seed == ALL_SEEDS:
-            ends = _real(row.low_items), _real(row.high_items)
-            counts = _whole(row.n_users), _whole(row.n_pairs)
-            estimates[key] = Estimate(row.value, row.ci_low, row.ci_high, *counts, *ends)
+            estimates[key] = _estimate(row)
         else:
             seeds.setdefault(key, {})[row.seed] = row.value
+    groups = {_group(row): _estimate(row) for row in rows[of_groups].itertuples(index=False)}
     named = against[DIFFERENCE], against[FROM_VRF], bases
-    return Section(dataset, protocol, backbone, estimates, seeds, *named, _shares(rows))
+    return Section(dataset, protocol, backbone, estimates, seeds, *named, _shares(rows), groups)
+
+
+def _estimate(row: Any) -> Estimate:
+    ends = _real(row.low_items), _real(row.high_items)
+    counts = _whole(row.n_users), _whole(row.n_pairs)
+    return Estimate(row.value, row.ci_low, row.ci_high, *counts, *ends)
+
+
+def _group(row: Any) -> Group:
+    """The setting is ``attribute=value``, of the users and not of the method."""
+    attribute, _, group = row.setting.partition("=")
+    return Group(Contender(row.method, row.variant), row.metric, attribute, row.split, group)
 
 
 def _shares(rows: pd.DataFrame) -> str:

@@ -36,6 +36,7 @@ from prefactor.reporting.portrait import NoTaste, PortraitView, view_of_portrait
 from prefactor.reporting.probabilities import reliability_panels, selective_panels
 from prefactor.reporting.sensitivity import VariantsView, view_of_variants
 from prefactor.reporting.signal import SignalView, view_of_signal
+from prefactor.reporting.slices import SlicesView, view_of_slices
 from prefactor.reporting.tables import (
     ACCURACY,
     FROM_VRF,
@@ -85,6 +86,7 @@ class View:
     selective: tuple[Panel, ...]
     doubts: DoubtView | None
     terciles: TercileView | None
+    slices: SlicesView | None
     recovery: tuple[Panel, ...]
     recovery_tables: tuple[tuple[str, Table], ...]
     signal: SignalView | None
@@ -138,6 +140,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
         selective=selective_panels(section, styled, context.trainings),
         doubts=view_of_doubts(section, styled),
         terciles=view_of_terciles(section, styled),
+        slices=view_of_slices(section, styled, context.parameters),
         recovery=recovery_panels(section, styled),
         recovery_tables=_recovery_tables(section, styled),
         signal=view_of_signal(section, context),

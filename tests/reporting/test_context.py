@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from prefactor.errors import InputError
-from prefactor.reporting.context import ReportContext, _distribution, collect
+from prefactor.reporting.context import ReportContext, collect
+from prefactor.reporting.distribution import distribution_of
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_broken_file_is_named(path: str, own_run: Path) -> None:
 
 @pytest.mark.parametrize("values", [[5] * 9, [1, 2, 3, 4], [0, 1000], [1] * 99 + [10_000]])
 def test_a_histogram_counts_everything_but_the_tail(values: list[int]) -> None:
-    found = _distribution(pa.array(values))
+    found = distribution_of(pa.array(values))
     assert found is not None and (found.least, found.most) == (min(values), max(values))
     assert len(found.edges) == len(found.counts) + 1
     assert sum(found.counts) == sum(value < found.edges[-1] for value in values) >= 0.5 * len(values)

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from prefactor.reporting import ReportContext, collect, write_report
-from prefactor.reporting.context import DatasetFacts, Example
+from prefactor.reporting.context import DatasetFacts
 from prefactor.reporting.estimates import TO, Estimate, scale_of
+from prefactor.reporting.examples import Example
 from prefactor.reporting.tables import Contender
 
 Maker = Callable[..., pd.DataFrame]

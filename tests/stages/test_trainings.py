@@ -128,3 +128,19 @@ def test_draws_are_for_the_methods_that_are_named() -> None:
         EvaluationParameters(draw_methods=("vfr",))
     with pytest.raises(ValueError, match="draw_seeds must be at least 1"):
         EvaluationParameters(draw_seeds=0)
+
+
+def test_slices_are_off_unless_attributes_are_named() -> None:
+    assert build(EvaluationParameters, {}, "evaluation").slices.of("prism") == ()
+    everywhere = build(EvaluationParameters, {"slices": {"attributes": ["age", "age", "gender"]}}, "evaluation").slices
+    assert everywhere.of("prism") == everywhere.of("tldr") == ("age", "gender") and everywhere.datasets == ()
+    named = build(EvaluationParameters, {"slices": {"attributes": {"prism": ["age"]}}}, "evaluation").slices
+    assert (named.of("prism"), named.of("tldr"), named.datasets) == (("age",), (), ("prism",))
+
+
+def test_groups_that_are_nearly_one_person_are_refused() -> None:
+    assert build(EvaluationParameters, {"slices": {"smallest": 5}}, "evaluation").slices.smallest == 5
+    with pytest.raises(InputError, match=r"evaluation.slices: smallest must be at least 5.* got 4"):
+        build(EvaluationParameters, {"slices": {"smallest": 4}}, "evaluation")
+    with pytest.raises(InputError, match="did you mean 'attributes'"):
+        build(EvaluationParameters, {"slices": {"attribute": ["age"]}}, "evaluation")
