@@ -7,6 +7,7 @@ from typing import Any
 from prefactor import layout
 from prefactor.datasets import load
 from prefactor.parameters import build, load_parameters, section
+from prefactor.preparation import Keeper, key_variable_of
 from stages.running import run
 
 
@@ -21,10 +22,11 @@ class DatasetParameters:
 
 
 def prepare(dataset: str) -> None:
-    """Load a dataset from its source and write its tables."""
-    key = f"datasets.{dataset}"
-    settings = build(DatasetParameters, section(load_parameters(), key), key)
-    preferences = load(settings.source, settings.options, Path(settings.input), f"{key}.options")
+    """Load a dataset from its source and write its tables, without users who are to be forgotten."""
+    key, values = f"datasets.{dataset}", load_parameters()
+    settings = build(DatasetParameters, section(values, key), key)
+    keeper = Keeper(Path(), dataset, key_variable_of(values, dataset))
+    preferences = keeper.kept(load(settings.source, settings.options, Path(settings.input), f"{key}.options"))
     preferences.save(layout.prepared(dataset))
     print(f"{dataset}: {len(preferences.pairs):,} pairs of {len(preferences.users):,} users")
 

@@ -20,7 +20,18 @@ SILENT = {
 }
 
 
-SECTIONS = ("run", "datasets", "quality", "backbones", "methods", "evaluation", "signal", "portrait", "search")
+SECTIONS = (
+    "run",
+    "datasets",
+    "pseudonyms",
+    "quality",
+    "backbones",
+    "methods",
+    "evaluation",
+    "signal",
+    "portrait",
+    "search",
+)
 
 
 def check_sections(values: Mapping[str, Any], where: Path | str = "params.yaml") -> None:

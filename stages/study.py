@@ -6,6 +6,7 @@ project's params.yaml. It has data, models and reports of its own: `dvc repro` i
 A method's variant there may be ``like`` another one, given by what it changes: an ablation follows what it ablates.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 
 from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
+from prefactor.forgetting.forgotten import FILE
 from prefactor.parameters import load_parameters, merged, nearest
 from stages.running import check_sections, run
 
@@ -46,7 +48,14 @@ def study(name: str) -> None:
     whole["methods"] = {method: spelt_out(variants, method) for method, variants in whole["methods"].items()}
     with atomic_file(folder / "params.yaml") as scratch:
         scratch.write_text(HEADER + yaml.dump(whole, Dumper=Plain, sort_keys=False), encoding="utf-8")
+    share_forgotten(folder)
     print(f"wrote {folder / 'params.yaml'}", file=sys.stderr)
+
+
+def share_forgotten(folder: Path) -> None:
+    """Link the project's list of forgotten users into a study that has none: who is forgotten is so everywhere."""
+    if not os.path.lexists(folder / FILE):
+        (folder / FILE).symlink_to(Path("..", "..", FILE))
 
 
 def spelt_out(variants: dict[str, Any], method: str) -> dict[str, Any]:

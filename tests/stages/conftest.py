@@ -50,6 +50,7 @@ def tiny_parameters() -> dict:
                 "split": {"leakage": "within-user"},
             },
         },
+        "pseudonyms": {},
         "quality": {},
         "backbones": {"minilm": {"model": "embedded", "shard_texts": 16}},
         "methods": {
@@ -153,10 +154,11 @@ def write_own_file(path: Path, users: int = 12, prompts: int = 12) -> None:
 
 
 def make_project(folder: Path, parameters: dict, targets: Sequence[str] = ()) -> Project:
-    """Lay out a pipeline in an empty folder: code and dvc.yaml by copy."""
+    """Lay out a pipeline in an empty folder: code and dvc.yaml by copy; nobody is forgotten."""
     for name in ("prefactor", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "dvc.yaml", folder / "dvc.yaml")
+    (folder / "forgotten.json").write_text("[]\n")
     write_own_file(folder / "mine.jsonl")
     project = Project(folder)
     project.set_parameters(parameters)

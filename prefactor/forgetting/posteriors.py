@@ -1,0 +1,98 @@
+"""What a saved model keeps of single users: their cached states, and rows of its weights; rewritten without some."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from prefactor.atomic import atomic_file, write_json
+from prefactor.errors import InputError
+from prefactor.forgetting.removal import Removal, whole_folder
+from prefactor.methods import METHODS
+from prefactor.methods.base import Shape
+from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS, WEIGHTS
+from prefactor.parameters import build
+from prefactor.reading import read_json, read_object
+
+FIX = "rerun stage train-encoder"
+
+
+def knows(folder: Path, user_ids: Collection[str]) -> bool:
+    """Does a saved model name some of these users."""
+    return not set(user_ids).isdisjoint(_names(folder))
+
+
+def in_model(folder: Path, user_ids: Collection[str]) -> Removal:
+    """How a saved model loses what it keeps of some users alone; their part in its other weights remains.
+
+    One that this version of the code cannot read goes whole.
+    """
+    try:
+        has_rows_of_users(folder)
+    except InputError:
+        return whole_folder(folder)
+    return Removal(folder, "the cached state of the user", lambda: _rewrite(folder, set(user_ids)))
+
+
+def has_rows_of_users(folder: Path) -> bool:
+    """Does a saved model have weights with a row for every user it was trained on."""
+    return (folder / MODEL).is_file() and bool(_weights_by_user(read_object(folder / MODEL, FIX)))
+
+
+def _names(folder: Path) -> list[str]:
+    names = read_json(folder / USER_IDS, FIX)
+    if not isinstance(names, list):
+        raise InputError(f"{folder / USER_IDS} must hold a JSON list of user ids: {FIX}")
+    return names
+
+
+def _rewrite(folder: Path, user_ids: set[str]) -> None:
+    """Tensors first, names last: as long as these tell which rows are whose, a killed rewriting can be gone on with."""
+    names = _names(folder)
+    kept = [row for row, name in enumerate(names) if name not in user_ids]
+    if (folder / MODEL).is_file():
+        _cut_weights(folder, kept, len(names))
+    _cut(folder / USER_TENSORS, None, kept, len(names))
+    write_json(folder / USER_IDS, [names[row] for row in kept])
+
+
+def _cut_weights(folder: Path, kept: list[int], users: int) -> None:
+    """Rows of a model's free parameters; its description tells how many users it has from now on."""
+    description = read_object(folder / MODEL, FIX)
+    by_user = _weights_by_user(description)
+    if by_user:
+        _cut(folder / WEIGHTS, by_user, kept, users)
+        write_json(folder / MODEL, {**description, "shape": {**description["shape"], "seen_users": len(kept)}})
+
+
+def _cut(path: Path, only: Collection[str] | None, kept: list[int], users: int) -> None:
+    """Keep some rows of the tensors that have one per user, all of them or ``only`` some; nothing if that was done."""
+    try:
+        tensors = load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read ({error}): {FIX}") from error
+    chosen = set(tensors) if only is None else set(only)
+    rows = {tensors[name].shape[0] for name in chosen}
+    if rows <= {len(kept)}:
+        return
+    if rows != {users}:
+        raise InputError(f"{path} has {sorted(rows)} rows for {users} users: {FIX}")
+    left = {name: tensor[kept].contiguous() if name in chosen else tensor for name, tensor in tensors.items()}
+    with atomic_file(path) as scratch:
+        save_file(left, scratch)
+
+
+def _weights_by_user(description: dict[str, Any]) -> set[str]:
+    """Names of the weights that grow with the number of seen users."""
+    if description.get("method") not in METHODS:
+        raise InputError(f"{MODEL}: unknown method {description.get('method')!r}: {FIX}")
+    kind = METHODS[description["method"]]
+    settings = build(kind.Parameters, description["parameters"], MODEL)
+    shape = Shape(**description["shape"])
+    shapes = [replace(shape, seen_users=shape.seen_users + more) for more in (0, 1)]
+    one, other = (kind(settings, each, torch.Generator()).state_dict() for each in shapes)  # type: ignore[call-arg]
+    return {name for name, tensor in one.items() if tensor.shape != other[name].shape}

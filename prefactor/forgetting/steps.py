@@ -1,0 +1,104 @@
+"""How what was found of a person is removed, one step after the other."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from prefactor import layout
+from prefactor.forgetting.exposure import UNKNOWN
+from prefactor.forgetting.journal import Finding
+from prefactor.forgetting.look import SEEN, Hits, Look
+from prefactor.forgetting.posteriors import has_rows_of_users, in_model
+from prefactor.forgetting.registry import BY_USER, beside
+from prefactor.forgetting.removal import Removal, whole_file, whole_folder
+from prefactor.forgetting.states import in_states
+from prefactor.forgetting.workspace import Workspace, walk
+from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS
+
+PAGE = Path("reports", "index.html")  # shows single people and some of their texts, without their ids
+SHOWN = ("reports/evaluation", "reports/portrait", "models/bases")  # likewise, followed by a dataset
+REMADE = ("data", "models", "reports", ".dvc")  # what mentions a person there is deleted; all else is reported
+
+
+def steps(look: Look, findings: Mapping[str, Finding], hits: Hits, rewritten: Collection[str]) -> Iterator[Removal]:
+    """Everything but DVC's cache and the prepared tables, which name what to look for and go last.
+
+    What was made of tables that are ``rewritten`` goes too where it is made anew soon: it no longer fits them.
+    """
+    root = look.workspace.root
+    for name, finding in findings.items():
+        made = [root / layout.split(name), root / "reports" / "data_docs" / name] if name in rewritten else []
+        yield from _steps_of(root, name, finding, hits.get(name, ()), look.user_ids, made)
+    if _is_shown(findings, rewritten) and (root / PAGE).exists():
+        yield whole_file(root / PAGE)
+    for path in hits.get(None, ()):
+        if is_remade(look.workspace, path) and path != root / PAGE:
+            yield whole_file(path)
+
+
+def _steps_of(
+    root: Path, name: str, finding: Finding, hits: Sequence[Path], user_ids: Sequence[str], made: Sequence[Path]
+) -> Iterator[Removal]:
+    """What one dataset has: folders to be made anew, files that are rewritten, then any other that mentions them."""
+    folders = dict.fromkeys([*made, *_remade_folders(root, name, finding.role, hits)])
+    done = [folder for folder in folders if folder.exists()]
+    yield from map(whole_folder, done)
+    for cache in sorted(path for path in (root / "data" / "states" / name).glob("*") if path.is_dir()):
+        if removal := in_states(cache, finding.traces.hashes):
+            yield removal
+            done.append(cache)
+    done.append(root / layout.prepared(name))
+    for path in hits:
+        if not any(folder in path.parents for folder in done):
+            yield from _step(root, path, user_ids)
+
+
+def _step(root: Path, path: Path, user_ids: Sequence[str]) -> Iterator[Removal]:
+    if path.name == USER_IDS and path.with_name(USER_TENSORS).exists():
+        yield in_model(path.parent, user_ids)
+    elif path.name in BY_USER and root / "mlruns" in path.parents:
+        yield from (whole_file(table) for table in beside(path))
+    else:
+        yield whole_file(path)
+
+
+def _remade_folders(root: Path, name: str, role: str | None, hits: Sequence[Path]) -> list[Path]:
+    """Folders of a dataset that `dvc repro` makes anew and that mention a user, or show one without the id."""
+    reports = root / "reports"
+    perhaps = [root / layout.split(name), root / layout.surface(name)]
+    perhaps += [reports / "data_docs" / name, reports / "evaluation" / name]
+    hit = {parent for path in hits for parent in path.parents}
+    shown = [reports / "evaluation" / name, reports / "portrait" / name] if role else []
+    bases = _bases_by_user(root / "models" / "bases" / name) if role in (SEEN, UNKNOWN) else []
+    return [*(folder for folder in perhaps if folder in hit), *shown, *bases]
+
+
+def _bases_by_user(folder: Path) -> list[Path]:
+    """First steps of trainings whose weights have a row for every user."""
+    cells = sorted(folder.glob("*/*/*"))
+    return [cell for cell in cells if any(has_rows_of_users(path.parent) for path in walk(cell) if path.name == MODEL)]
+
+
+def is_remade(workspace: Workspace, path: Path) -> bool:
+    return workspace.relative(path).parts[0] in REMADE
+
+
+def _is_shown(findings: Mapping[str, Finding], rewritten: Collection[str]) -> bool:
+    """May the page show the user."""
+    return bool(rewritten) or any(finding.role for finding in findings.values())
+
+
+def outdated(look: Look, findings: Mapping[str, Finding], rewritten: Collection[str]) -> list[Removal]:
+    """One step for all of DVC's cache."""
+    if look.cache is None:
+        return []
+    shown = [f"{place}/{name}" for name, finding in findings.items() if finding.role for place in SHOWN]
+    shown += [PAGE.as_posix()] if _is_shown(findings, rewritten) else []
+    paths = look.cache.outdated(look.sought(findings), shown)
+    if not paths:
+        return []
+    return [Removal(look.cache.folder, f"{len(paths):,} objects of DVC's cache", lambda: _unlink(paths))]
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

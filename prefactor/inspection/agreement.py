@@ -1,0 +1,128 @@
+"""How often two users agree who judged the same two texts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from duckdb import DuckDBPyConnection
+from scipy.special import stdtrit
+
+from prefactor.evaluation.intervals import ENDS
+
+COIN = 0.5  # how often two users agree who both toss one
+
+# What two users who judged the same two texts share besides: the prompt, or without one each of the texts.
+TEXTS_OF_PAIRS = """
+CREATE TEMP TABLE numbered AS
+SELECT text_id, row_number() OVER ()::INTEGER AS number,
+    min(CASE WHEN prompt = '' THEN NULL ELSE md5_number_lower(prompt) END) AS prompt
+FROM texts SEMI JOIN (SELECT chosen AS text_id FROM pairs UNION SELECT rejected FROM pairs) USING (text_id)
+GROUP BY text_id
+"""
+
+# A user's vote for the text of the lower number: 1 or 0, in between for one who has said both.
+VOTES = """
+CREATE TEMP TABLE votes AS
+SELECT user, low, high, avg(first::INTEGER) AS vote
+FROM (
+    SELECT u.user, least(c.number, r.number) AS low, greatest(c.number, r.number) AS high,
+        c.number < r.number AS first
+    FROM pairs p
+    JOIN (SELECT user_id, row_number() OVER ()::INTEGER AS user FROM (SELECT DISTINCT user_id FROM pairs)) u
+        ON u.user_id = p.user_id
+    JOIN numbered c ON c.text_id = p.chosen
+    JOIN numbered r ON r.text_id = p.rejected
+    WHERE p.chosen <> p.rejected
+)
+GROUP BY user, low, high
+"""
+
+# Of n votes with sum s and sum of squares q, the mean over all ordered couples of different voters a, b of
+# a b + (1 - a) (1 - b): the chance that one statement of each is the same.
+AGREEMENT = "CREATE TEMP MACRO agreement(n, s, q) AS ((s * s - q) + (n - s) ** 2 - (n - 2 * s + q)) / (n * (n - 1))"
+
+SHARED = """
+CREATE TEMP TABLE shared AS
+SELECT low, high, count(*) AS n, sum(vote) AS s, sum(vote * vote) AS q
+FROM votes GROUP BY low, high HAVING count(*) > 1
+"""
+
+TOTAL = "SELECT count(*), coalesce(sum(n), 0)::BIGINT, coalesce(sum(agreement(n, s, q)), 0) FROM shared"
+
+# What the sum over shared pairs loses without a user, what it gains, and how many pairs are no longer shared.
+WITHOUT_USER = """
+SELECT sum(agreement(n, s, q)) - coalesce(sum(agreement(n - 1, s - vote, q - vote * vote)) FILTER (n > 2), 0) AS lost,
+    count(*) FILTER (n = 2) AS gone
+FROM votes JOIN shared USING (low, high)
+GROUP BY user
+"""
+
+# Pairs of one prompt fall together; without prompts a pair falls with either of its texts.
+WITHOUT_ITEM = """
+WITH told AS (
+    SELECT low, high, prompt, agreement(n, s, q) AS agreement FROM shared JOIN numbered ON number = low
+)
+SELECT sum(agreement) AS lost, count(*) AS gone
+FROM (
+    SELECT prompt AS item, agreement FROM told WHERE prompt IS NOT NULL
+    UNION ALL
+    SELECT unnest([low, high])::UBIGINT, agreement FROM told WHERE prompt IS NULL
+)
+GROUP BY item
+"""
+
+HAS_PROMPTS = "SELECT count(prompt) > 0 FROM numbered"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A 95 % interval over ``n`` of what ``over`` names; its ends are None where too few make none."""
+
+    low: float | None
+    high: float | None
+    n: int
+    over: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of the unordered pairs of texts that two or more users judged, the mean chance that two of them agree.
+
+    ``value`` is the mean over these ``pairs`` of the share of couples of different users who chose alike, one who
+    has chosen both counting half; ``judgements`` is how many users judged each, summed. ``intervals`` are over users
+    and over what users share.
+    """
+
+    value: float
+    pairs: int
+    judgements: int
+    intervals: tuple[Bounds, ...]
+
+
+def agreement_of(connection: DuckDBPyConnection) -> Agreement | None:
+    """The agreement of users in the views ``pairs`` and ``texts``; None where no two users judged the same pair.
+
+    Intervals are jackknives: each user, or item, is left out in turn.
+    """
+    for statement in (TEXTS_OF_PAIRS, VOTES, AGREEMENT, SHARED):
+        connection.execute(statement)
+    pairs, judgements, total = connection.execute(TOTAL).fetchone() or (0, 0, 0.0)
+    if not pairs:
+        return None
+    (prompts,) = connection.execute(HAS_PROMPTS).fetchone() or (False,)
+    left_out = {"users": WITHOUT_USER, "prompts" if prompts else "texts": WITHOUT_ITEM}
+    intervals = tuple(_jackknife(connection, query, over, total, pairs) for over, query in left_out.items())
+    return Agreement(total / pairs, pairs, judgements, intervals)
+
+
+def _jackknife(connection: DuckDBPyConnection, query: str, over: str, total: float, pairs: int) -> Bounds:
+    """``query`` gives, for each unit left out, what the sum over pairs loses and how many pairs go."""
+    found = connection.execute(query).fetchnumpy()
+    lost, left = np.asarray(found["lost"]), pairs - np.asarray(found["gone"])
+    count = len(lost)
+    if count < 2 or not left.all():
+        return Bounds(None, None, count, over)
+    without = (total - lost) / left
+    error = np.sqrt((count - 1) / count * np.square(without - without.mean()).sum())
+    reach = float(stdtrit(count - 1, ENDS[1]) * error)
+    value = total / pairs
+    return Bounds(max(0.0, value - reach), min(1.0, value + reach), count, over)

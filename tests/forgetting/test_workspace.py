@@ -1,0 +1,68 @@
+"""Where a project keeps things, and whose dataset a file is about."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+import yaml
+
+from prefactor.errors import InputError
+from prefactor.forgetting.workspace import Workspace, dataset_of, walk, workspaces
+
+
+@pytest.mark.parametrize(
+    ("path", "dataset"),
+    [
+        ("data/prepared/talks/pairs.parquet", "talks"),
+        ("data/prepared/.talks.x1y2z3/pairs.parquet", "talks"),
+        ("data/states/talks/minilm/shards/00000.npy", "talks"),
+        ("models/talks/minilm/bt/default/seed-0/users.json", "talks"),
+        ("models/bases/talks/minilm/bt/default/training.json", "talks"),
+        ("reports/evaluation/talks/minilm/bt/default/users.parquet", "talks"),
+        ("mlruns/artifacts/prefactor-talks/1/artifacts/evaluation/users.parquet", "talks"),
+        ("reports/index.html", None),
+        ("reports/search/bt/configurations.csv", None),
+        ("mlruns/mlflow.db", None),
+        ("data/prepared", None),
+        ("models/bases", None),
+        (".prefect/prefect.db", None),
+    ],
+)
+def test_the_dataset_of_a_path(path: str, dataset: str | None) -> None:
+    assert dataset_of(PurePosixPath(path)) == dataset
+
+
+def test_inputs_are_their_owners_wherever_they_lie(tmp_path: Path) -> None:
+    for name in ("data/raw/mine.jsonl", "data/prepared/mine/pairs.parquet", "reports/index.html", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    datasets = {"mine": {"input": "data/raw"}, "made": {"source": "stylebench"}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"datasets": datasets}))
+    place = Workspace(tmp_path)
+    assert place.inputs() == {"mine": tmp_path / "data" / "raw"}
+    assert [place.relative(path).as_posix() for path in place.files()] == [
+        "data/prepared/mine/pairs.parquet",
+        "reports/index.html",
+    ]
+
+
+def test_linked_folders_are_walked_once(tmp_path: Path) -> None:
+    (tmp_path / "big" / "states").mkdir(parents=True)
+    (tmp_path / "big" / "states" / "file").touch()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "states").symlink_to(tmp_path / "big" / "states")
+    (tmp_path / "data" / "again").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "dangling").symlink_to(tmp_path / "nowhere")
+    assert [path.relative_to(tmp_path).as_posix() for path in walk(tmp_path / "data")] == ["data/states/file"]
+
+
+def test_studies_that_hold_something_are_searched_too(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("{}")
+    for study in ("full", "empty"):
+        (tmp_path / "studies" / study).mkdir(parents=True)
+    (tmp_path / "studies" / "full" / "data").mkdir()
+    assert [place.root for place in workspaces(tmp_path)] == [tmp_path, tmp_path / "studies" / "full"]
+
+
+def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"neither params.yaml nor dvc.yaml"):
+        workspaces(tmp_path)
