@@ -329,9 +329,10 @@ def _users(user_ids: list[str], people: Mapping[str, Person], balanced: frozense
 
 
 def _simple(name: str, answer: Any) -> str | None:
-    """An answer as one category: of a nested one its first simple form that is given."""
-    if isinstance(answer, dict):
-        answer = next((answer[form] for form in SIMPLE.get(name, ()) if answer.get(form)), None)
+    """An answer as one category: of one given in people's own words its first simple form, or nothing."""
+    if name in SIMPLE:
+        forms = answer if isinstance(answer, dict) else {}
+        answer = next((forms[form] for form in SIMPLE[name] if forms.get(form)), None)
     return answer if isinstance(answer, str) and answer.strip() else None
 
 

@@ -36,7 +36,7 @@ class PrismSample:
     seed: int = 0
 
 
-PUBLISHED = PrismSample(users=1445, paragraphs=4)  # about 68,371 utterances, of fewer turns than the longest
+PUBLISHED = PrismSample(users=1440, paragraphs=4)  # 68,332 utterances; 68,371 were published
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def _records(parameters: TldrSample) -> Iterator[dict[str, Any]]:
         if number % SUMMARIES == 0:
             post = next(posts)
         first, second = rng.choice(SUMMARIES, 2, replace=False)
-        wanted = (post.scores[first] - post.scores[second]) @ people[worker] + 0.3 * rng.standard_normal()
+        liked = post.scores @ people[worker]  # (SUMMARIES,)
+        wanted = (liked[first] - liked[second]) / (liked.std() or 1.0) + 0.5 * rng.standard_normal()
         yield _record(number, post, (int(first), int(second)), int(wanted < 0), int(worker), rng)
 
 
