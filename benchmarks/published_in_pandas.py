@@ -110,7 +110,7 @@ def naive_prism(folder: Path) -> Read:
 
 def _prompts(conversations: pd.DataFrame) -> dict[tuple[str, int], str]:
     """What was said and chosen up to every turn of every conversation."""
-    prompts = {}
+    prompts, replied = {}, set()
     columns = (conversations[name] for name in ("conversation_id", "conversation_history"))
     for name, history in zip(*columns, strict=True):
         so_far = ""
@@ -118,7 +118,8 @@ def _prompts(conversations: pd.DataFrame) -> dict[tuple[str, int], str]:
             if message["role"] == "user":
                 so_far += f"\n\nUser: {message['content']}" if so_far else message["content"]
                 prompts[name, message["turn"]] = so_far
-            elif message["if_chosen"]:
+            elif message["if_chosen"] and (name, message["turn"]) not in replied:
+                replied.add((name, message["turn"]))  # of responses that are level several may be chosen
                 so_far += f"\n\nAssistant: {message['content']}"
     return prompts
 

@@ -69,10 +69,14 @@ def configurations(space: Space, number: int, seed: int, method: str) -> list[di
 
 
 def score(model: RewardModel, seen: Cohort, held_out: Cohort, shots: Sequence[int]) -> dict[str, float]:
-    """Mean accuracy on validation pairs of ``seen`` users, and of held-out users by shots; ``mean`` of them all."""
+    """Mean accuracy on validation pairs of ``seen`` users, and of held-out users by shots; ``mean`` of them all.
+
+    Where a split leaves seen users no validation pairs, they are left out, and held-out users alone are averaged.
+    """
     found = {"seen": predict(model, seen, "validation")}
     found |= {str(size): predict(model, held_out, "validation", size) for size in shots}
-    scores = {name: float(figures.accuracy[figures.pairs > 0].mean()) for name, figures in found.items()}
+    known = {name: figures.accuracy[figures.pairs > 0] for name, figures in found.items()}
+    scores = {name: float(accuracy.mean()) for name, accuracy in known.items() if len(accuracy)}
     return {**scores, "mean": sum(scores.values()) / len(scores)}
 
 

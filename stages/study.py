@@ -21,7 +21,7 @@ from stages.running import check_sections, run
 
 STUDIES = Path("studies")
 LIKE = "like"
-WHOLE = ("datasets",)  # sections that a study replaces: it has its own data and only that
+WHOLE = ("datasets", "pseudonyms")  # sections that a study with data of its own replaces: it has only those
 HEADER = "# Written from params.yaml and study.yaml by `make study`: edit those.\n"
 
 
@@ -41,9 +41,8 @@ def study(name: str) -> None:
     changes = load_parameters(folder / "study.yaml")
     check_sections(changes, folder / "study.yaml")
     parameters = load_parameters()
-    for section in WHOLE:
-        if section in changes:
-            parameters[section] = {}
+    if "datasets" in changes:
+        parameters |= {section: {} for section in WHOLE if section in parameters}
     whole = merged(parameters, changes)
     whole["methods"] = {method: spelt_out(variants, method) for method, variants in whole["methods"].items()}
     with atomic_file(folder / "params.yaml") as scratch:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from prefactor.cli import app
+from prefactor.datasets.samples import write_sample
 
 HEAVY = ("duckdb", "great_expectations", "matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "torch")
 HEADER = "rater,prompt,chosen,rejected"
@@ -78,6 +79,16 @@ def test_check_of_a_dataset_follows_params(own: Path, tmp_path: Path) -> None:
     assert done.exit_code == 1 and "nowhere.csv does not exist" in done.stderr
 
 
+@pytest.mark.parametrize("source", ["personalllm", "prism", "tldr"])
+def test_published_files_need_no_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sample(source, tmp_path / "files")
+    done = run("inspect", "files", "--source", source, "--examples", 0)
+    assert done.exit_code == 0 and "Agreement between users" in done.stdout
+    done = run("check", "files", "--source", source)
+    assert "Gate of the tables" in done.stdout and "Traceback" not in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -86,6 +97,12 @@ def test_check_of_a_dataset_follows_params(own: Path, tmp_path: Path) -> None:
         (("inspect", "OWN", "--columns", "user_id=a,user_id=b"), "--columns: user_id is given twice"),
         (("inspect", "OWN"), "has no column 'user_id'"),
         (("inspect", "OWN", "--columns", "user=rater"), "columns: unknown name 'user'; did you mean 'user_id'?"),
+        (("inspect", "OWN", "--page", "."), ". is a folder: name a file in it"),
+        (("inspect", "nowhere.csv", "--json", "/proc/x.json"), "cannot write /proc/x.json ("),
+        (("inspect", "OWN", "--page", "none/x.html"), "cannot write none/x.html: the folder none does not exist"),
+        (("inspect", "OWN", "--source", "prisma"), "unknown source 'prisma'; did you mean 'prism'"),
+        (("inspect", "OWN", "--source", "prism", "--columns", "user_id=a"), "--columns beside --source prism"),
+        (("check", "--dataset", "mine", "--source", "prism"), "--source beside --dataset"),
         (("check",), "nothing to check: name a file"),
         (("check", "nowhere.csv"), "nowhere.csv does not exist"),
         (("check", "OWN", "--dataset", "mine", "--strict"), "--strict beside --dataset"),

@@ -1,10 +1,13 @@
 """Configurations of a search: different ones, drawn from their space, the same for the same seed; scores of a model."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefactor.cohorts import PARTS
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import predict
 from prefactor.methods.base import Shape
@@ -54,3 +57,13 @@ def test_the_score_is_the_mean_accuracy_on_validation_pairs() -> None:
     few = predict(model, cohorts["validation"], "validation", 3).accuracy.mean()
     assert found["3"] == pytest.approx(few) and list(found) == ["seen", "1", "3", "mean"]
     assert found["mean"] == pytest.approx((found["seen"] + found["1"] + found["3"]) / 3)
+
+
+def test_where_seen_users_have_no_validation_pairs_held_out_users_alone_are_averaged() -> None:
+    cohorts = make_cohorts()
+    whole = cohorts["seen"]
+    kept = whole.part != PARTS.index("validation")
+    seen = replace(whole, pairs=whole.pairs.select(kept), part=whole.part[kept], rank=whole.rank[kept])
+    model = BT(BTParameters(BasisParameters("linear", 1)), Shape(WIDTH, 40), torch.Generator().manual_seed(0)).eval()
+    found = score(model, seen, cohorts["validation"], (1, 3))
+    assert list(found) == ["1", "3", "mean"] and found["mean"] == pytest.approx((found["1"] + found["3"]) / 2)

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from prefactor.preferences import TEXTS, content_id
 from prefactor.progress import Progress, progress
 
 FORMAT = 1
+BATCH = 1024  # texts read at once
+BUFFER = 1 << 20  # bytes of a column read at once: else all that a row group, maybe the whole file, has of it
 logger = logging.getLogger(__name__)
 
 
@@ -56,18 +58,18 @@ def embed(
     is discarded, as are damaged shards and shards of which no text is left. Raises InputError on a bad table.
     """
     started = time.monotonic()
-    table = _read_texts(Path(texts))
+    wanted = _read_ids(Path(texts))
     folder, dtype = Path(folder), np.dtype(parameters.states_dtype)
     _prepare(folder, backbone.identity(), parameters.states_dtype)
-    wanted = _as_ids(table["text_id"].to_pylist())
     kept = _live_shards(folder, wanted, backbone.hidden, dtype)
     for other in others:
         kept += _copied(other, folder, wanted, kept)
     missing = np.flatnonzero(~np.isin(wanted, _joined(kept, "id")))
     with progress("embed", len(missing), "texts") as shown:
-        for number, rows in enumerate(_chunks(missing, parameters.shard_texts), _next_number(kept)):
-            name, part = f"{number:05d}", table.take(pa.array(rows))
-            write_shard(folder, name, wanted[rows], _encode(part, backbone, dtype, shown), dtype)
+        parts = _parts(Path(texts), missing, parameters.shard_texts)
+        for number, part in enumerate(parts, _next_number(kept)):
+            name, ids = f"{number:05d}", _as_ids(part["text_id"].to_pylist())
+            write_shard(folder, name, ids, _encode(part, backbone, dtype, shown), dtype)
             kept.append(open_shard(folder, name, backbone.hidden, dtype))
     live = np.isin(_joined(kept, "id"), wanted)
     return EmbedReport(
@@ -171,21 +173,50 @@ def _read_meta(folder: Path) -> dict[str, Any] | None:
     return meta if known else None
 
 
-def _read_texts(path: Path) -> pa.Table:
-    """The table of texts, each id unique and the hash of its text: what makes it safe as the cache's key."""
-    try:
-        table = pq.read_table(path, columns=TEXTS.names)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"texts {path} cannot be read as a table of {', '.join(TEXTS.names)}: {error}") from error
-    ids, prompts, responses = (table[name].to_pylist() for name in TEXTS.names)
-    if (repeated := len(ids) - len(set(ids))) > 0:
+def _read_ids(path: Path) -> np.ndarray:
+    """The ids of a table of texts, (N,) bytes, each once."""
+    ids = np.concatenate([_as_ids([]), *(_as_ids(batch["text_id"].to_pylist()) for _, batch in _batches(path))])
+    if (repeated := len(ids) - len(np.unique(ids))) > 0:
         raise InputError(f"texts {path}: {repeated} text_id(s) occur more than once: keep each text once")
-    for row, (text_id, prompt, response) in enumerate(zip(ids, prompts, responses, strict=True)):
+    return ids
+
+
+def _parts(path: Path, rows: np.ndarray, size: int) -> Iterator[pa.Table]:
+    """The texts of ``rows``, which ascend, ``size`` at a time: no more than that and a batch are in memory."""
+    if not len(rows):
+        return
+    waiting = TEXTS.empty_table()
+    for first, batch in _batches(path):
+        low, high = np.searchsorted(rows, (first, first + len(batch)))
+        waiting = pa.concat_tables([waiting, batch.take(pa.array(rows[low:high] - first))])
+        while len(waiting) >= size:
+            yield waiting.slice(0, size)
+            waiting = waiting.slice(size)
+    if len(waiting):
+        yield waiting
+
+
+def _batches(path: Path) -> Iterator[tuple[int, pa.Table]]:
+    """A table of texts in batches, each with its first row, every id the hash of its text: safe as the cache's key."""
+    first = 0
+    try:
+        with pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
+            for batch in file.iter_batches(BATCH, columns=TEXTS.names):
+                table = pa.Table.from_batches([batch]).select(TEXTS.names)
+                _check_hashes(path, first, table)
+                yield first, table.cast(TEXTS)
+                first += len(table)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"texts {path} cannot be read as a table of {', '.join(TEXTS.names)}: {error}") from error
+
+
+def _check_hashes(path: Path, first: int, batch: pa.Table) -> None:
+    columns = (batch[name].to_pylist() for name in TEXTS.names)
+    for row, (text_id, prompt, response) in enumerate(zip(*columns, strict=True), first):
         if prompt is None or response is None or text_id != content_id(prompt, response):
             raise InputError(
                 f"texts {path}, row {row}: text_id {text_id!r} is no hash of its text: rerun stage prepare"
             )
-    return table
 
 
 def _live_shards(folder: Path, wanted: np.ndarray, hidden: int, dtype: np.dtype[Any]) -> list[Shard]:
@@ -243,10 +274,6 @@ def _as_ids(text_ids: Sequence[str]) -> np.ndarray:
 def _joined(shards: Sequence[Shard], column: str) -> np.ndarray:
     """One column of the shards' indices, end to end."""
     return np.concatenate([shard.index[column] for shard in shards]) if shards else np.empty(0, INDEX[column])
-
-
-def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _next_number(shards: Sequence[Shard]) -> int:

@@ -1,6 +1,9 @@
 """What several commands take, and how it is read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -12,6 +15,31 @@ Columns = Annotated[
     str | None,
     typer.Option(help="Columns of a file of your own: user_id=rater,group_id=talk.", metavar="NAME=COLUMN,..."),
 ]
+Source = Annotated[
+    str | None,
+    typer.Option(help="Read published files, not your own: jester, personalllm, prism or tldr.", metavar="NAME"),
+]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """An error of the system becomes an InputError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise InputError(f"cannot write {path} ({why}): name a file in a folder you may write to") from error
+
+
+def check_output(path: Path) -> None:
+    """Raise InputError if no file can be written there; a folder that does not exist is not made."""
+    with writing(path):
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name a file in it")
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: the folder {path.parent} does not exist: make it first")
+        with TemporaryFile(dir=path.parent):
+            pass
 
 
 def read_columns(text: str | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prefactor.commands.arguments import Columns, Params, read_columns
+from prefactor.commands.arguments import Columns, Params, Source, read_columns
 from prefactor.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def check(
     ] = None,
     params: Params = Path("params.yaml"),
     columns: Columns = None,
+    source: Source = None,
     empty_prompts: Annotated[bool, typer.Option("--empty-prompts", help="Empty prompts are meant.")] = False,
     minimum_margin: Annotated[
         float, typer.Option(help="Least difference between the highest and the lowest score of a set.")
@@ -40,22 +41,24 @@ def check(
     options: dict[str, Any] = {name: value for name, value in given.items() if value}
     if mapping := read_columns(columns):
         options["columns"] = mapping
-    chosen = _chosen(file, dataset, params, options)
+    chosen = _chosen(file, dataset, params, options, source)
     trial = attempt(chosen, _quality(dataset, params), docs)
     typer.echo(found(trial, docs))
     if not trial.passed:
         raise InputError(f"{chosen.name} did not pass: see above")
 
 
-def _chosen(file: Path | None, dataset: str | None, params: Path, options: dict[str, Any]) -> "Dataset":
-    from prefactor.inspection.dataset import named_dataset, own_file
+def _chosen(
+    file: Path | None, dataset: str | None, params: Path, options: dict[str, Any], source: str | None
+) -> "Dataset":
+    from prefactor.inspection.dataset import OWN, named_dataset, own_file
 
     if dataset is None:
         if file is None:
             raise InputError("nothing to check: name a file, or a dataset of params.yaml with --dataset")
-        return own_file(file, options)
-    if options:
-        told = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        return own_file(file, options, source or OWN)
+    if given := [*options, *(["source"] if source is not None else [])]:
+        told = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{told} beside --dataset: the dataset's options in {params} say how it is read")
     named = named_dataset(dataset, params)
     return named if file is None else replace(named, input=file)

@@ -14,20 +14,21 @@ GAP = "  "
 
 def forget(
     user_id: Annotated[str, typer.Argument(help="The user's id, as in your data.")],
-    dataset: Annotated[str | None, typer.Option(help="Of this dataset alone; default: of every one.")] = None,
-    root: Annotated[Path, typer.Option(help="The project's root; its studies are searched too.")] = Path(),
-    pseudonym_key_variable: Annotated[
-        str | None, typer.Option(help="The environment variable with the key, where users have pseudonyms.")
+    dataset: Annotated[
+        str | None, typer.Option(help="Of this dataset alone; needed where several have the id.")
     ] = None,
+    root: Annotated[Path, typer.Option(help="The project's root; its studies are searched too.")] = Path(),
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="Of every dataset that has the id.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Remove a user from data, caches, models and reports, and keep them out of every rebuild.
 
-    Your own input files are not touched. Exit code 1 if anything is left that mentions the user.
+    Your own input files are not touched. Where users have pseudonyms, the key must be set. Exit code 1 if anything
+    is left that mentions the user.
     """
     from prefactor.forgetting.forgetting import forget as forget_user
 
-    report = forget_user(root, user_id, dataset, pseudonym_key_variable, dry_run)
+    report = forget_user(root, user_id, dataset, everywhere, dry_run)
     for line in lines(report, dry_run):
         print(line)
     if report.left and not dry_run:
@@ -44,6 +45,9 @@ def lines(report: "Report", dry_run: bool) -> Iterator[str]:
     inputs, left = ([_from(here, path) for path in paths] for paths in (report.inputs, report.left))
     yield from _section("Not touched, because they are yours; they may still hold the user", inputs)
     yield from _section("Left, because they are not made by the pipeline: delete or edit them", left)
+    if report.left and not dry_run:
+        journals = [_from(here, path) for path in report.journals]
+        yield from _section("Kept until nothing is left, with the id in it", journals)
     yield from _section("Out of reach", report.elsewhere)
     if not dry_run:
         yield f"Rebuilds leave the user out: {report.listed} says so by a digest. Commit it, then run `dvc repro`."

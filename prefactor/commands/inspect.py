@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from prefactor.commands.arguments import Columns, Params, read_columns
+from prefactor.commands.arguments import Columns, Params, Source, check_output, read_columns, writing
 
 
 def inspect(
     name: Annotated[str, typer.Argument(help="A dataset of params.yaml, or a file or folder of your own.")],
     params: Params = Path("params.yaml"),
     columns: Columns = None,
+    source: Source = None,
     page: Annotated[Path | None, typer.Option(help="Also write a page, one HTML file.", metavar="FILE.html")] = None,
     json: Annotated[Path | None, typer.Option(help="Also write all figures as JSON.", metavar="FILE")] = None,
     examples: Annotated[int, typer.Option(help="Pairs to print in full; 0 for none.", min=0)] = 2,
@@ -28,12 +29,17 @@ def inspect(
     from prefactor.inspection.summary import read_examples, summarise
     from prefactor.parameters import as_dict
 
+    for path in (page, json):
+        if path is not None:
+            check_output(path)
     mapping = read_columns(columns)
-    dataset = dataset_or_file(name, params, {"columns": mapping} if mapping else {})
+    dataset = dataset_or_file(name, params, {"columns": mapping} if mapping else {}, source)
     with prepared_tables(dataset) as folder:
         summary, pairs = summarise(folder, dataset.name), read_examples(folder, examples)
     typer.echo(printed(summary, pairs))
     if json is not None:
-        write_json(json, as_dict(summary))
+        with writing(json):
+            write_json(json, as_dict(summary))
     if page is not None:
-        write_page(page, summary, pairs)
+        with writing(page):
+            write_page(page, summary, pairs)

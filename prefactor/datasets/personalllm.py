@@ -19,8 +19,8 @@ from pyarrow import types
 from prefactor.datasets.choices import DECIMALS, Choices, Names, lists
 from prefactor.datasets.formats import csv, parquet
 from prefactor.datasets.inputs import Format, InputFile, combined_sha256
-from prefactor.datasets.published import described_parts, find_published, published_folder, refuse_repeated
-from prefactor.datasets.rows import first_failure, is_blank, shorten
+from prefactor.datasets.published import described_parts, find_published, is_sample, published_folder, refuse_repeated
+from prefactor.datasets.rows import first_failure, is_blank, recognisable
 from prefactor.errors import InputError
 from prefactor.preferences import PAIRS, SEPARATOR, TEXTS, Preferences, TextBatches, content_id
 from prefactor.progress import progress
@@ -130,9 +130,9 @@ def load(parameters: PersonalLLMParameters, input: Path) -> Preferences:
 
 
 def _of_part(files: list[InputFile], part: str, folder: Path) -> list[InputFile]:
-    """The files of one published split, told by their names; all of them where no name tells one."""
-    words = {file: re.split(r"[^a-z]+", file.path.stem.lower()) for file in files}
-    if part == "both" or not any(name in each for name in PARTS for each in words.values()):
+    """The files of one published split, told by the words of their paths; a single file may tell nothing."""
+    words = {file: re.split(r"[^a-z]+", str(file.path.relative_to(folder)).lower()) for file in files}
+    if part == "both" or (len(files) == 1 and not set(PARTS) & set(words[files[0]])):
         return files
     found = [file for file in files if part in words[file]]
     if not found:
@@ -250,7 +250,7 @@ def _numbers(values: pa.ChunkedArray, name: str, file: InputFile, start: int) ->
     if numbers is not None and np.isinf(numbers).any():
         wrong = int(np.flatnonzero(np.isinf(numbers))[0])
     if numbers is None or wrong is not None:
-        value = shorten(values[wrong].as_py())
+        value = recognisable(values[wrong].as_py())
         where = f"{file.path}, row {start + (wrong or 0) + 1}"
         raise InputError(f"{where}: {name} is {value}, but must be a finite number, or nothing: correct it")
     return numbers
@@ -339,4 +339,5 @@ def _provenance(files: list[InputFile], counts: list[int], pool: Pool, folder: P
         "empty_prompts": False,
         "scorers": list(SCORERS),
         "truth": True,
+        "sample": is_sample(folder),
     }

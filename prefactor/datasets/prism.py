@@ -18,9 +18,9 @@ import pyarrow as pa
 from prefactor.datasets.conversation import Exchange, prompt_of, prompt_table
 from prefactor.datasets.inputs import InputFile, combined_sha256
 from prefactor.datasets.pairing import from_scores
-from prefactor.datasets.published import described_parts, named_file, published_folder
+from prefactor.datasets.published import described_parts, is_sample, named_file, published_folder
 from prefactor.datasets.records import read_records
-from prefactor.datasets.rows import shorten
+from prefactor.datasets.rows import recognisable
 from prefactor.errors import InputError
 from prefactor.preferences import SEPARATOR, Preferences
 from prefactor.progress import progress
@@ -101,29 +101,30 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Person:
-    """A record of survey.jsonl, as far as it is used: no free text. Nested answers are kept by their simple form."""
+    """A record of survey.jsonl, as far as it is used: no free text. What is no category, NaN for one, is no answer."""
 
     user_id: str
-    age: str | None = None
-    gender: str | None = None
-    education: str | None = None
-    employment_status: str | None = None
-    marital_status: str | None = None
-    english_proficiency: str | None = None
-    lm_familiarity: str | None = None
-    lm_frequency_use: str | None = None
+    age: Any = None
+    gender: Any = None
+    education: Any = None
+    employment_status: Any = None
+    marital_status: Any = None
+    english_proficiency: Any = None
+    lm_familiarity: Any = None
+    lm_frequency_use: Any = None
     religion: Any = None
     ethnicity: Any = None
     location: Any = None
     stated_prefs: Any = None
 
 
-# The simple form of an answer that was categorised from free text; of a location the region lived in.
+# The forms of an answer that are categories, simplest first; of a location the region that somebody lives in.
 SIMPLE = {
     "religion": ("simplified", "categorised"),
     "ethnicity": ("simplified", "categorised"),
-    "location": ("special_region", "reside_region"),
+    "location": ("reside_region",),
 }
+EMPTY = "EMPTY STRING"  # what the published files have in the place of an empty text
 DEMOGRAPHICS = tuple(item.name for item in fields(Person) if item.name not in ("user_id", "stated_prefs"))
 
 
@@ -157,9 +158,10 @@ class Selection:
             return "later_turns"
         if record.score is None or math.isnan(record.score):
             return "responses_without_score"
-        if not (record.model_response or "").strip():
+        if is_empty(record.model_response):
             return "blank_responses"
-        return None if self.threads.exchanges[record.conversation_id][record.turn].user.strip() else "blank_prompts"
+        asked = self.threads.exchanges[record.conversation_id][record.turn].user
+        return "blank_prompts" if is_empty(asked) else None
 
     def row(self, record: Utterance) -> dict[str, Any]:
         """An utterance as a row to make pairs of."""
@@ -237,16 +239,26 @@ def _exchanges(history: list[Message], place: str, threads: Threads) -> list[Exc
     exchanges = []
     for turn, said in sorted(turns.items()):
         asked = [message.content or "" for message in said if message.role == "user"]
+        asked = ["" if is_empty(text) else text for text in asked]
         if len(asked) != 1:
             raise InputError(
                 f"{place}: turn {turn} has {len(asked)} messages of role 'user', but must have 1: correct it"
             )
-        answers = [message for message in said if message.role != "user" and (message.content or "").strip()]
+        answers = [message for message in said if message.role != "user" and not is_empty(message.content)]
         chosen = [message for message in answers if message.if_chosen]
         threads.without_choice += not chosen and turn + 1 < len(turns)
-        best = max(chosen or answers, key=lambda message: message.score or 0.0, default=None)
+        best = max(chosen or answers, key=_score, default=None)
         exchanges.append(Exchange(asked[0], best.content if best else None))
     return exchanges
+
+
+def is_empty(text: str | None) -> bool:
+    """Is there no text: null, blank, or what stands for it in the published files."""
+    return not (text or "").strip() or text == EMPTY
+
+
+def _score(message: Message) -> float:
+    return -math.inf if message.score is None or math.isnan(message.score) else message.score
 
 
 def _look(file: InputFile, selection: Selection) -> tuple[dict[str, tuple[str, int]], int, dict[str, int]]:
@@ -277,7 +289,7 @@ def _check(record: Utterance, place: str, threads: Threads) -> None:
         raise InputError(f"{place}: conversation {name!r} has the {owner}: use files of one publication")
     turns = len(threads.exchanges[name])
     if not 0 <= record.turn < turns:
-        given = f"turn is {shorten(record.turn)}, but conversation {name!r} has {turns} turn(s)"
+        given = f"turn is {recognisable(record.turn)}, but conversation {name!r} has {turns} turn(s)"
         raise InputError(f"{place}: {given}, counted from 0: correct it")
     if record.score is not None and math.isinf(record.score):
         raise InputError(f"{place}: score is {record.score}, but must be a finite number, or nothing: correct it")
@@ -331,9 +343,9 @@ def _users(user_ids: list[str], people: Mapping[str, Person], balanced: frozense
 def _simple(name: str, answer: Any) -> str | None:
     """An answer as one category: of one given in people's own words its first simple form, or nothing."""
     if name in SIMPLE:
-        forms = answer if isinstance(answer, dict) else {}
-        answer = next((forms[form] for form in SIMPLE[name] if forms.get(form)), None)
-    return answer if isinstance(answer, str) and answer.strip() else None
+        forms = [answer.get(form) for form in SIMPLE[name]] if isinstance(answer, dict) else []
+        answer = next((form for form in forms if isinstance(form, str) and not is_empty(form)), None)
+    return answer if isinstance(answer, str) and not is_empty(answer) else None
 
 
 def _ratings(stated: Any) -> dict[str, float]:
@@ -352,5 +364,6 @@ def _provenance(files: Sequence[InputFile], rows: dict[str, int], users: pa.Tabl
         "empty_prompts": False,
         "scorers": ["score"],
         "truth": False,
+        "sample": is_sample(folder),
         "attributes": users.column_names[2:],
     }

@@ -7,6 +7,13 @@ from typing import Any
 from prefactor.datasets.inputs import Format, InputFile, examine, refused_access
 from prefactor.errors import InputError
 
+MARK = ".sample.json"  # lies beside files that are not the published ones but samples of their schema
+
+
+def is_sample(folder: Path) -> bool:
+    """Are the files of a folder a sample, and not what was published?"""
+    return (folder / MARK).exists()
+
 
 def published_folder(input: Path, hub: str | None, revision: str | None, patterns: Sequence[str]) -> Path:
     """``input`` itself, or the folder of the hub's dataset ``hub`` with the files that match ``patterns``.

@@ -11,7 +11,7 @@ import pyarrow.types as kinds_of
 from prefactor.datasets.columns import KINDS, TYPES, WANTED, Kind, Layout, assign
 from prefactor.datasets.formats import csv, jsonl, parquet
 from prefactor.datasets.inputs import Format, InputFile, refused_access
-from prefactor.datasets.rows import Origin, Rows, first_failure, shorten, without_text
+from prefactor.datasets.rows import Origin, Rows, first_failure, recognisable, without_text
 from prefactor.errors import InputError
 
 READERS: dict[Format, ModuleType] = {"parquet": parquet, "jsonl": jsonl, "csv": csv}
@@ -80,7 +80,7 @@ def _fits(given: pa.DataType, kind: Kind) -> bool:
 
 
 def _wrong_type(values: pa.ChunkedArray, row: int, kind: Kind, column: str, file: InputFile) -> InputError:
-    show = without_text if kind == "text" else shorten
+    show = without_text if kind == "text" else recognisable
     value = show(values[row].as_py()) if len(values) else "no value"
     holds = f"column {column!r} holds {value} of type {str(values.type).partition('<')[0]}"
     return InputError(f"{file.path}, row {row + 1}: {holds}, but must be {WANTED[kind]}: convert it")

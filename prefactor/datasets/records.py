@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from prefactor.datasets.formats import parquet
 from prefactor.datasets.inputs import InputFile, refused_access
 from prefactor.datasets.published import refuse_repeated
-from prefactor.datasets.rows import shorten, without_text
+from prefactor.datasets.rows import recognisable, without_text
 from prefactor.errors import InputError
 
 T = TypeVar("T")
@@ -103,4 +103,4 @@ def _described(problem: Any) -> str:
     if isinstance(value, dict) and FOREIGN in value:
         return f"of type {value[FOREIGN]}"
     wants_number = problem["type"].startswith(("int", "float", "bool"))
-    return shorten(value) if wants_number and not isinstance(value, dict | list) else without_text(value)
+    return recognisable(value) if wants_number and not isinstance(value, dict | list) else without_text(value)

@@ -17,7 +17,8 @@ from prefactor.datasets.columns import KINDS
 from prefactor.errors import InputError
 
 EXAMPLES = 3
-SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 24  # of a string
+SHOWN_NUMBER = 60
 TEXTS = frozenset(name for name, kind in KINDS.items() if kind == "text") | {"text"}
 
 
@@ -63,7 +64,7 @@ class Rows:
         if not count:
             return
         first = pc.indices_nonzero(bad)[:EXAMPLES].to_pylist()
-        show = without_text if column in self.texts else shorten
+        show = without_text if column in self.texts else recognisable
         shown = [f"{self.place(row)} ({show(self.table[column][row].as_py())})" for row in first]
         raise InputError(f"{self.source}: {count} row(s) with {problem}: {examples(shown, count)}; {fix}")
 
@@ -73,16 +74,23 @@ def examples(shown: list[str], count: int) -> str:
     return ", ".join(shown) + (", ..." if count > len(shown) else "")
 
 
-def shorten(value: object) -> str:
-    """``value`` as a person would recognise it, on one short line."""
+def recognisable(value: object) -> str:
+    """``value`` of a column of numbers or ids, on one short line: people's words may have slipped into it.
+
+    A string is shown if it is one short word, or blank; of a longer one the length, of a list or record what it is.
+    """
+    if isinstance(value, str) and (len(value) > SHOWN_CHARACTERS or (value.strip() and re.search(r"\s", value))):
+        return without_text(value)
+    if isinstance(value, (dict, list, tuple, bytes)):
+        return without_text(value)
     text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+    return text if len(text) <= SHOWN_NUMBER else f"{text[:SHOWN_NUMBER]}..."
 
 
 def without_text(value: object) -> str:
     """``value`` of a column of free text: numbers as they are, of all else what it is and how long."""
     if value is None or isinstance(value, (bool, int, float)):
-        return shorten(value)
+        return recognisable(value)
     if isinstance(value, str):
         return f"a text of {len(value)} characters"
     return "a record" if isinstance(value, dict) else f"a {type(value).__name__}"

@@ -16,15 +16,16 @@ import pyarrow as pa
 
 from prefactor.datasets.inputs import Format, InputFile, combined_sha256
 from prefactor.datasets.pairing import from_pairs
-from prefactor.datasets.published import described_parts, find_published, published_folder
+from prefactor.datasets.published import described_parts, find_published, is_sample, published_folder
 from prefactor.datasets.records import read_records
-from prefactor.datasets.rows import shorten
+from prefactor.datasets.rows import recognisable
 from prefactor.errors import InputError
 from prefactor.preferences import SEPARATOR, Preferences, content_id
 from prefactor.progress import progress
 
 SUFFIXES: dict[str, Format] = {".json": "jsonl", ".jsonl": "jsonl", ".parquet": "parquet"}
 FOLDER = "comparisons"  # where hub and publication keep them, beside files of other kinds
+CONVERTED = "refs/convert/parquet"
 HUB_PATTERNS = (f"{FOLDER}/*", f"{FOLDER}/**/*")
 ROWS_AT_ONCE = 2048
 HELD = "the published comparisons (batch3.json, ... or parquet files)"
@@ -36,8 +37,8 @@ class TldrParameters:
     """Whose comparisons, and of what.
 
     hub                  Hugging Face id of the dataset, for one who has a network; null: the files lie in ``input``
-    revision             of the hub's dataset. The hub keeps parquet files of a dataset that once needed a script at
-                         ``refs/convert/parquet``
+    revision             of the hub's dataset; null: its own conversion to parquet, because the dataset itself is a
+                         script, which is not run
     minimum_annotations  of an annotator who is kept (published: 50)
     annotators           how many of them are drawn at random; null for all. The split draws its 40 of these
     articles             comparisons of summaries of news articles too, which the same people judged (CNN/DM)
@@ -62,9 +63,9 @@ class TldrParameters:
 
 @dataclass(frozen=True)
 class Info:
-    """What was summarised: a post, or a news article."""
+    """What was summarised: a post, or a news article; some have no id."""
 
-    id: str
+    id: str | None = None
     post: str | None = None
     title: str | None = None
     subreddit: str | None = None
@@ -104,7 +105,8 @@ def load(parameters: TldrParameters, input: Path) -> Preferences:
     three times, to count, to hash and for the texts that are used, so that memory holds one batch of texts. Raises
     InputError.
     """
-    folder = published_folder(input, parameters.hub, parameters.revision, HUB_PATTERNS)
+    revision = parameters.revision or (CONVERTED if parameters.hub else None)
+    folder = published_folder(input, parameters.hub, revision, HUB_PATTERNS)
     files = find_published(folder / FOLDER if (folder / FOLDER).is_dir() else folder, SUFFIXES, HELD)
     annotations, rows, dropped = _count(files, parameters)
     kept = _annotators(annotations, parameters, folder)
@@ -146,10 +148,9 @@ def _check(record: Comparison, place: str) -> None:
         found = len(record.summaries)
         raise InputError(f"{place}: field 'summaries' holds {found} summaries, but a comparison has 2: correct it")
     if record.choice not in (0, 1):
-        raise InputError(f"{place}: field 'choice' is {shorten(record.choice)}, but must be 0 or 1: correct it")
-    for name in ("worker", "info.id"):
-        if not (record.worker if name == "worker" else record.info.id).strip():
-            raise InputError(f"{place}: field {name!r} is empty: fill it in or remove the line")
+        raise InputError(f"{place}: field 'choice' is {recognisable(record.choice)}, but must be 0 or 1: correct it")
+    if not record.worker.strip():
+        raise InputError(f"{place}: field 'worker' is empty: fill it in or remove the line")
     for name in ("post", "title", "subreddit", "article"):
         if SEPARATOR in (getattr(record.info, name) or ""):
             raise InputError(f"{place}: the control character U+001F in field 'info.{name}': remove the character")
@@ -201,11 +202,16 @@ def _row(record: Comparison) -> dict[str, str]:
     chosen, rejected = (record.summaries[place].text for place in (record.choice, 1 - record.choice))
     return {
         "user_id": record.worker,
-        "group_id": record.info.id,
+        "group_id": group_of(record.info),
         "prompt": prompt_of(record.info),
         "chosen": chosen,
         "rejected": rejected,
     }
+
+
+def group_of(info: Info) -> str:
+    """What tells posts apart: their id or, of those without, a hash of what they say."""
+    return info.id if info.id and info.id.strip() else content_id(info.post or info.article or "")
 
 
 def prompt_of(info: Info) -> str:
@@ -228,4 +234,5 @@ def _provenance(
         "empty_prompts": False,
         "scorers": [],
         "truth": False,
+        "sample": is_sample(folder),
     }

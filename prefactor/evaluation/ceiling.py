@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from prefactor.cohorts import Cohort, StateView, load_cohorts
+from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import per_pair, per_user
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.ratings_ceiling import ONE_FIT, Ratings, ratings_rows, read_ratings
@@ -74,7 +75,7 @@ def ceiling_rows(
     if isinstance(truth, Ratings):
         return ratings_rows(truth, split, identity, shots)
     cohorts = load_cohorts(split, {"truth": truth, "states": states})
-    regressed = _regress(cohorts["seen"])
+    regressed = _regress(cohorts["seen"], cohorts["validation"])
     frames = []
     for variant in (TRUE, REGRESSED):
         judged = [_judge(cohorts[role], truth, regressed if variant == REGRESSED else None) for role in _ROLES]
@@ -123,9 +124,16 @@ class Ridge:
         return (states - self.mean) @ self.weight + self.intercept  # (T,H)@(H,S)
 
 
-def _regress(seen: Cohort) -> Ridge:
-    """Ridge regression on the training responses; its penalty is chosen on the responses of validation pairs."""
-    train, held = seen.known().compact().responses.views, seen.to_predict("validation").compact().responses.views
+def _regress(seen: Cohort, held_out: Cohort) -> Ridge:
+    """Ridge regression on the training responses; its penalty is chosen on the responses of validation pairs: those of
+    seen users, or where a split leaves them none those of held-out users."""
+    validation = next((pairs for who in (seen, held_out) if len(pairs := who.to_predict("validation"))), None)
+    if validation is None:
+        raise InputError(
+            "no user has a validation pair to choose the oracle's penalty by: raise split.pairs.validation or "
+            "split.users.validation, and rerun stage split"
+        )
+    train, held = (pairs.compact().responses.views for pairs in (seen.known(), validation))
     fits = [_ridge(train["states"], train["truth"][:, :-1], penalty) for penalty in RIDGES]
     errors = [float((fit.predict(held["states"]) - held["truth"][:, :-1]).square().mean()) for fit in fits]
     return fits[int(np.argmin(errors))]

@@ -1,4 +1,8 @@
-"""Nobody else writes while a user is forgotten: a rebuild would put back what is being removed."""
+"""Nobody else rebuilds while a user is forgotten: it would put back what is being removed.
+
+DVC's own lock is held, so its commands refuse to begin; a stage that runs, which DVC frees that lock for, is in DVC's
+list of who holds which path. Not kept out: stages run by hand, other programs, DVC where `core.hardlink_lock` is set.
+"""
 
 import fcntl
 import json
@@ -9,25 +13,36 @@ from pathlib import Path
 
 from prefactor.errors import InputError
 
-REBUILD_LOCK, DVC_LOCK = "rebuild.lock", "rwlock"  # of the flow `rebuild`; of DVC's commands, who holds which path
+REBUILD_LOCK = "rebuild.lock"  # of the flow `rebuild`
+DVC_LOCK, DVC_PATHS = "lock", "rwlock"  # of DVC's commands; who of them holds which path
 AGAIN = "wait until it has ended, then forget again"
 
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Keep rebuilds out of a project. Raises InputError if one runs, or a `dvc` command, or another forgetting."""
+    """Keep rebuilds, `dvc` commands and other forgettings out of a project. Raises InputError if one of them runs."""
     folder = root / ".dvc" / "tmp"
     if not folder.parent.is_dir():
         yield
         return
     folder.mkdir(exist_ok=True)
-    with (folder / REBUILD_LOCK).open("a") as lock:
+    with (
+        _held(folder / REBUILD_LOCK, f"a rebuild or another forgetting runs in {root}: {AGAIN}"),
+        _held(folder / DVC_LOCK, f"a `dvc` command runs in {root}: {AGAIN}"),
+    ):
+        if (holder := _holder(folder / DVC_PATHS)) is not None:
+            raise InputError(f"a `dvc` command runs in {root}, process {holder}: {AGAIN}")
+        yield
+
+
+@contextmanager
+def _held(path: Path, message: str) -> Iterator[None]:
+    """A lock file, as DVC's `zc.lockfile` has it: never deleted, and freed by the system when its holder ends."""
+    with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"a rebuild or another forgetting runs in {root}: {AGAIN}") from None
-        if (holder := _holder(folder / DVC_LOCK)) is not None:
-            raise InputError(f"a `dvc` command runs in {root}, process {holder}: {AGAIN}")
+            raise InputError(message) from None
         yield
 
 

@@ -1,6 +1,8 @@
 """DVC's cache: every version that an output ever had, by content, and the runs that it could restore them from."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -12,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from prefactor.atomic import atomic_file
 from prefactor.errors import InputError
 from prefactor.forgetting.mentions import mentions
 from prefactor.forgetting.prepared import former_share, is_prepared
@@ -22,6 +25,7 @@ from prefactor.progress import progress
 
 FOLDER = ".dir"  # ends the hash of a folder's list of files
 RUNS, LOCK = "runs", "dvc.lock"
+NO_LINKS = (".git", ".dvc", ".venv")  # folders without outputs
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a lock file may be long, and the other takes seconds
 
 
@@ -122,6 +126,19 @@ def cached(root: Path) -> Cached | None:
     if asked.returncode:
         raise InputError(f"dvc does not say where the cache of {root} is: {asked.stderr.strip()}")
     return Cached(root, Path(asked.stdout.strip()))
+
+
+def unlink(objects: Collection[Path], project: Path) -> None:
+    """Delete objects. What a project links to has its content in the link's place first: DVC may link, not copy."""
+    gone = {path.resolve() for path in objects}
+    for place, folders, files in os.walk(project):
+        folders[:] = [name for name in folders if name not in NO_LINKS]
+        for link in (Path(place, name) for name in files):
+            if link.is_symlink() and (target := link.resolve()) in gone and target.exists():
+                with atomic_file(link) as scratch:
+                    shutil.copyfile(target, scratch)
+    for path in objects:
+        path.unlink(missing_ok=True)
 
 
 def _former_share(files: dict[str, Path], user_ids: Collection[str]) -> Traces:

@@ -10,17 +10,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from prefactor.errors import InputError
+from prefactor.forgetting.aliases import Aliases
 from prefactor.forgetting.alone import alone
 from prefactor.forgetting.exposure import Exposure
-from prefactor.forgetting.forgotten import FILE, add, read_forgotten
+from prefactor.forgetting.forgotten import FILE, add, digest, read_forgotten
 from prefactor.forgetting.plan import Plan, leftovers, planned
 from prefactor.forgetting.removal import Removal
 from prefactor.forgetting.workspace import Workspace, workspaces
-from prefactor.parameters import load_parameters, nearest
-from prefactor.pseudonyms import Pseudonyms
+from prefactor.parameters import nearest
 
 MOST_COMPARED = 20_000  # ids that an unknown one is held against
 PURGE = "after `dvc repro` and `dvc push` run `dvc gc --workspace --cloud`"
+HUB = (
+    "Hugging Face's cache (HF_HOME), which holds the dataset {}: it may still hold the user; other projects use it too"
+)
 STORE = "MLFLOW_TRACKING_URI"
 
 
@@ -31,6 +34,7 @@ class Report:
     ``removals`` and ``exposures`` (which models had seen them) are by workspace. ``inputs``: files that may still hold
     them, which are their owner's. ``left``: files that mention them and are not the pipeline's to change.
     ``elsewhere``: places out of reach. ``listed``: the list of forgotten users; ``before``: were they on it already.
+    ``journals``: records of what to look for, with ids, which are kept until nothing is left.
     """
 
     removals: tuple[tuple[Path, Removal], ...]
@@ -40,102 +44,134 @@ class Report:
     elsewhere: tuple[str, ...]
     listed: Path
     before: bool
+    journals: tuple[Path, ...]
 
 
 def forget(
-    root: Path,
-    user_id: str,
-    dataset: str | None = None,
-    key_variable: str | None = None,
-    dry_run: bool = False,
+    root: Path, user_id: str, dataset: str | None = None, everywhere: bool = False, dry_run: bool = False
 ) -> Report:
     """Remove a user from what the pipeline below ``root`` and its studies keep, and keep them out of any rebuild.
 
-    ``dataset``: of one dataset alone. ``key_variable``: the environment variable with the key of the pseudonyms that
-    they are known by; the id itself is looked for too, in what is older than these. ``dry_run``: only look. Killed at
-    any moment, the next call goes on. A user who is forgotten already and nowhere is fine; raises InputError for one
-    who is nowhere and was never forgotten, and while something else writes in the project.
+    ``dataset``: of one dataset alone. The same id may be somebody else in another: where several have it, one must be
+    named or ``everywhere`` asked for. Datasets with pseudonyms are searched for these and for the id itself, which
+    older versions have. ``dry_run``: only look. Killed at any moment, the next call goes on. A user who is forgotten
+    already and nowhere is fine; raises InputError for one who is nowhere and was never forgotten, for a dataset that
+    there is not, for a pseudonyms' key that is not set, and while something else writes in the project.
     """
     if not user_id.strip():
         raise InputError("the user's id is empty: name the user to be forgotten")
+    if dataset is not None and everywhere:
+        raise InputError(f"either of dataset {dataset} or everywhere: leave one of the two out")
     root = root.resolve()
-    user_ids = [user_id]
-    if key_variable is not None:
-        user_ids.append(Pseudonyms.from_variable(key_variable).of(user_id))
     with ExitStack() as held:
         places = workspaces(root)
         for place in places:
             held.enter_context(alone(place.root))
-        plans = [planned(place, user_ids, dataset) for place in places]
-        before = any(read_forgotten(root).holds(each, dataset) for each in user_ids)
-        if all(plan.empty for plan in plans) and not before:
-            raise _unknown(places, user_id, dataset)
+        aliases = Aliases.of(user_id, places, dataset)
+        plans = [planned(place, aliases.sought, dataset) for place in places]
+        asked = dataset if dataset is not None or everywhere else _only(plans, user_id)
+        before = _is_listed(root, aliases, asked, everywhere)
+        _check_known(places, plans, user_id, dataset, before, asked is not None or everywhere)
         left = [path for plan in plans for path in plan.left]
         if not dry_run:
-            left = _carry_out(root, plans, user_ids, dataset)
+            left = _carry_out(root, plans, aliases, asked, everywhere)
     return _report(root, plans, left, before)
 
 
-def _carry_out(root: Path, plans: Sequence[Plan], user_ids: Sequence[str], dataset: str | None) -> list[Path]:
+def _only(plans: Sequence[Plan], user_id: str) -> str | None:
+    """The one dataset that has the user; None if none has. Raises InputError if several have."""
+    found = sorted({name for plan in plans for name in plan.journal.findings})
+    if len(found) > 1:
+        raise InputError(
+            f"{user_id!r} is in the datasets {', '.join(found)}, and may be different people there: name one with "
+            "--dataset, or forget them in all with --everywhere"
+        )
+    return found[0] if found else None
+
+
+def _is_listed(root: Path, aliases: Aliases, dataset: str | None, everywhere: bool) -> bool:
+    """Is a user forgotten in a dataset; in any for None, unless it is asked for ``everywhere``."""
+    forgotten = read_forgotten(root)
+    if dataset is not None or everywhere:
+        return any(forgotten.holds(name, dataset) for name in aliases.sought)
+    return not {entry.digest for entry in forgotten.entries}.isdisjoint(map(digest, aliases.sought))
+
+
+def _check_known(
+    places: Sequence[Workspace], plans: Sequence[Plan], user_id: str, dataset: str | None, before: bool, listable: bool
+) -> None:
+    """Raises InputError for a user or dataset that there is not, and if no dataset is told to leave the user out of."""
+    datasets = frozenset().union(*(plan.datasets for plan in plans))
+    if dataset is not None and dataset not in datasets:
+        datasets |= _prepared(places).keys()
+        raise InputError(f"there is no dataset {dataset!r}{nearest(dataset, datasets, 'datasets')}")
+    if all(plan.empty for plan in plans) and not before:
+        raise _unknown(places, user_id, dataset)
+    if not (before or listable):
+        left = ", ".join(str(path) for plan in plans for path in plan.left)
+        raise InputError(f"no dataset has {user_id!r}, but {left} mention them: name the dataset, or use --everywhere")
+
+
+def _carry_out(
+    root: Path, plans: Sequence[Plan], aliases: Aliases, dataset: str | None, everywhere: bool
+) -> list[Path]:
     """Remember what to look for, list the user, remove what was found; what is left after all."""
     for plan in plans:
         if not plan.empty:
             plan.journal.write()
     listed = {path.resolve().parent for path in (plan.workspace.root / FILE for plan in plans) if path.exists()}
-    for folder in {root, *listed}:
-        add(folder, _to_list(plans, user_ids), dataset)
+    names = aliases.listed.union(*(plan.known for plan in plans))
+    for folder in {root, *listed} if dataset is not None or everywhere else ():
+        add(folder, names, dataset)
     for plan in plans:
         for removal in plan.removals:
             removal.do()
-    left = [path for plan in plans for path in leftovers(plan, user_ids, dataset)]
+    left = [path for plan in plans for path in leftovers(plan, aliases.sought, dataset)]
     for plan in plans if not left else ():
         plan.journal.delete()
     return left
 
 
-def _to_list(plans: Sequence[Plan], user_ids: Sequence[str]) -> set[str]:
-    """The ids that tables know the user by; the last one is the pseudonym, where there are any."""
-    return {user_ids[-1]}.union(*(plan.known for plan in plans))
-
-
 def _report(root: Path, plans: Sequence[Plan], left: Sequence[Path], before: bool) -> Report:
-    inputs = [plan.workspace.inputs().get(name) for plan in plans for name in plan.journal.findings]
+    found = [(plan.workspace, name) for plan in plans for name in plan.journal.findings]
+    inputs = [place.inputs().get(name) for place, name in found if _hub(place, name) is None]
+    hubs = dict.fromkeys(hub for hub in (_hub(place, name) for place, name in found) if hub is not None)
     return Report(
         removals=tuple((plan.workspace.root, removal) for plan in plans for removal in plan.removals),
         exposures=tuple((plan.workspace.root, each) for plan in plans for each in plan.journal.exposures),
         inputs=tuple(dict.fromkeys(path for path in inputs if path is not None)),
         left=tuple(left),
-        elsewhere=tuple(_elsewhere(root)),
+        elsewhere=(*(HUB.format(hub) for hub in hubs), *_elsewhere(root)),
         listed=(root / FILE).resolve(),
         before=before,
+        journals=tuple(plan.journal.path for plan in plans if plan.journal.path.exists()),
     )
+
+
+def _hub(place: Workspace, dataset: str) -> str | None:
+    """The Hugging Face id that a dataset is loaded from; its input is a file of code then."""
+    options = (place.datasets.get(dataset) or {}).get("options") or {}
+    return options.get("hub")
+
+
+def _prepared(places: Sequence[Workspace]) -> dict[str, list[Path]]:
+    """Dataset -> its tables of users."""
+    found: dict[str, list[Path]] = {}
+    for place in places:
+        for path in sorted((place.root / "data" / "prepared").glob("*/users.parquet")):
+            found.setdefault(path.parent.name, []).append(path)
+    return found
 
 
 def _unknown(places: Sequence[Workspace], user_id: str, dataset: str | None) -> InputError:
     """No such user: the nearest one, and what else may be the matter."""
-    users, datasets = [], set()
-    for place in places:
-        for path in sorted((place.root / "data" / "prepared").glob("*/users.parquet")):
-            datasets.add(path.parent.name)
-            if dataset in (None, path.parent.name):
-                users += pq.read_table(path, columns=["user_id"])["user_id"].to_pylist()
-    if dataset is not None and dataset not in datasets:
-        return InputError(f"there is no dataset {dataset!r}{nearest(dataset, datasets, 'datasets')}")
+    datasets = _prepared(places)
+    tables = [path for name, paths in datasets.items() if dataset in (None, name) for path in paths]
+    users = [name for path in tables for name in pq.read_table(path, columns=["user_id"])["user_id"].to_pylist()]
     alike = [name for name in users if abs(len(name) - len(user_id)) <= 2][:MOST_COMPARED]
     close = difflib.get_close_matches(user_id, alike, n=1, cutoff=0.6)
-    variable = _key_variable(places)
-    hint = f"; if the id is the real one, add --pseudonym-key-variable {variable}" if variable else ""
     where = f"dataset {dataset}" if dataset else f"any of {len(datasets)} datasets"
-    return InputError(f"no user {user_id!r} in {where}, nor in what is kept of them{nearest(user_id, close)}{hint}")
-
-
-def _key_variable(places: Sequence[Workspace]) -> str | None:
-    """One that params.yaml names for some dataset."""
-    for place in places:
-        path = place.root / "params.yaml"
-        for variable in (load_parameters(path).get("pseudonyms") or {}).values() if path.exists() else ():
-            return str(variable)
-    return None
+    return InputError(f"no user {user_id!r} in {where}, nor in what is kept of them{nearest(user_id, close)}")
 
 
 def _elsewhere(root: Path) -> list[str]:

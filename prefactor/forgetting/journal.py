@@ -3,13 +3,13 @@
 It lies below ``data/``, holds ids in plain text, and is deleted when nothing is left of them.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from prefactor.atomic import write_json
 from prefactor.forgetting.exposure import Exposure
 from prefactor.forgetting.forgotten import digest
 from prefactor.forgetting.traces import Traces
@@ -38,18 +38,21 @@ class Journal:
     path: Path
     findings: Mapping[str, Finding]
     exposures: tuple[Exposure, ...] = ()
+    older: tuple[Path, ...] = ()  # records that this one takes the place of
 
     @classmethod
-    def read(cls, root: Path, user_id: str) -> Self:
-        """The record of an earlier forgetting that did not end; an empty one if there is none."""
-        path = root / "data" / f"{JOURNAL}{digest(user_id)[:DIGITS]}.json"
-        if not path.exists():
-            return cls(path, {})
-        kept = read_object(path, "delete it, and forget again")
-        findings = {
-            name: Finding(Traces.from_json(row["traces"]), row["role"]) for name, row in kept["findings"].items()
-        }
-        return cls(path, findings, tuple(Exposure(**row) for row in kept["exposures"]))
+    def read(cls, root: Path, user_id: str, dataset: str | None) -> Self:
+        """The record of an earlier forgetting in a dataset that did not end; an empty one if there is none.
+
+        For None, of all datasets: the records of single ones too.
+        """
+        stem = f"{JOURNAL}{digest(user_id)[:DIGITS]}"
+        path = root / "data" / (f"{stem}.json" if dataset is None else f"{stem}.{dataset}.json")
+        older = sorted(path.parent.glob(f"{stem}*.json")) if dataset is None else [path]
+        journal = cls(path, {}, older=tuple(each for each in older if each.exists()))
+        for each in journal.older:
+            journal = journal.joined(*_kept(each))
+        return journal
 
     def joined(self, findings: Mapping[str, Finding], exposures: tuple[Exposure, ...]) -> Self:
         """The record with what is found now."""
@@ -65,9 +68,20 @@ class Journal:
         rows: dict[str, Any] = {
             name: {"traces": finding.traces.as_json(), "role": finding.role} for name, finding in self.findings.items()
         }
-        write_json(self.path, {"findings": rows, "exposures": [vars(each) for each in self.exposures]})
-        os.chmod(self.path, 0o600)
+        value = {"findings": rows, "exposures": [vars(each) for each in self.exposures]}
+        self.path.parent.mkdir(exist_ok=True)
+        scratch = self.path.with_suffix(".part")
+        with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        scratch.replace(self.path)
 
     def delete(self) -> None:
         """Nothing is left to look for."""
-        self.path.unlink(missing_ok=True)
+        for path in (self.path, *self.older):
+            path.unlink(missing_ok=True)
+
+
+def _kept(path: Path) -> tuple[dict[str, Finding], tuple[Exposure, ...]]:
+    kept = read_object(path, "delete it, and forget again")
+    findings = {name: Finding(Traces.from_json(row["traces"]), row["role"]) for name, row in kept["findings"].items()}
+    return findings, tuple(Exposure(**row) for row in kept["exposures"])

@@ -20,7 +20,7 @@ from prefactor.forgetting.posteriors import knows
 from prefactor.forgetting.prepared import Share
 from prefactor.forgetting.sought import Sought
 from prefactor.forgetting.traces import Traces
-from prefactor.forgetting.workspace import Workspace, dataset_of, walk
+from prefactor.forgetting.workspace import Workspace, dataset_of, dataset_of_file, walk
 from prefactor.methods.storage import USER_IDS
 from prefactor.progress import progress
 
@@ -43,7 +43,8 @@ class Look:
         """Everything as it stands now; all datasets for None."""
         files, cache = list(workspace.files()), cached(workspace.root)
         outputs = set().union(*cache.outputs.values()) if cache else set()
-        names = {dataset_of(path) for path in [*map(workspace.relative, files), *map(PurePosixPath, outputs)]}
+        names = {dataset_of_file(workspace.relative(path)) for path in files}
+        names |= {dataset_of(PurePosixPath(path)) for path in outputs}
         wanted = {name for name in names if name is not None and dataset in (None, name)}
         return cls(workspace, user_ids, files, frozenset(wanted), cache)
 
@@ -51,6 +52,17 @@ class Look:
     def plain(self) -> Traces:
         """The ids alone."""
         return Traces(users=frozenset(self.user_ids))
+
+    def strays(self, place: Path) -> bool:
+        """Does a file or folder lie outside the project, or anything below it; but for DVC's cache, which is its own.
+
+        Links lead there: what they lead to is not the pipeline's to change.
+        """
+        cache = self.cache.folder.resolve() if self.cache else None
+        if cache is not None and place.resolve().is_relative_to(cache):
+            return False
+        below = (path for path in walk(place) if cache is None or not path.resolve().is_relative_to(cache))
+        return not all(map(self.workspace.holds, (place, *below)))
 
     def sought(self, findings: Mapping[str, Finding]) -> Sought:
         """What is looked for once that is found."""
@@ -61,7 +73,7 @@ class Look:
         hits: dict[str | None, list[Path]] = defaultdict(list)
         with progress("forget", len(self.files), "files") as shown:
             for path in self.files:
-                name = dataset_of(self.workspace.relative(path))
+                name = dataset_of_file(self.workspace.relative(path))
                 traces = sought.about([name])
                 if traces is not None and mentions(path, traces):
                     hits[name].append(path)

@@ -10,8 +10,9 @@ import json
 import mmap
 import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefactor.errors import InputError
-from prefactor.forgetting.traces import Traces
+from prefactor.forgetting.traces import HASH, Traces
 
 PARQUET, SQLITE = b"PAR1", b"SQLite format 3\0"
 NUMBERS = re.compile(rb"\x93NUMPY.{4,6}\{'descr': '[<>=|][fiu]\d", re.DOTALL)  # a file of numpy, one number an item
@@ -28,6 +29,8 @@ HEADER = 128  # bytes, of such a file
 LENGTH = 8  # bytes, in which a file of safetensors says how long its description is
 HEX_RUN = re.compile(rb"[0-9a-f]{32,}")
 DIGITS = 32
+WORD = re.compile(rb"\w+")
+FEW = 16  # spellings: so many are sought one after the other
 PERSON = re.compile(r"user|rater|worker|annotator|person|people", re.IGNORECASE)
 Bytes = bytes | mmap.mmap
 
@@ -154,14 +157,26 @@ def _has_hash(data: Bytes, wanted: Collection[str]) -> bool:
     return False
 
 
-def _has_name(data: Bytes, names: Collection[str], whole: bool) -> bool:
+def _has_name(data: Bytes, names: frozenset[str], whole: bool) -> bool:
     """Any of these ids, as JSON, HTML, CSV or plain text writes it; ``whole``: not inside a longer word."""
-    for spelling in {spelling for name in names for spelling in _spellings(name)}:
+    spellings, words = _all_spellings(names)
+    if whole and len(spellings) > FEW:
+        there = {word[0] for word in WORD.finditer(data) if word[0] in words}  # the file is read once for all ids
+        spellings = {spelling: needed for spelling, needed in spellings.items() if needed <= there}
+    for spelling in spellings:
         pattern = re.escape(spelling)
         before, after = (rb"(?<!\w)", rb"(?!\w)") if whole else (b"", b"")
         if re.search(before + pattern + after, data):
             return True
     return False
+
+
+@lru_cache
+def _all_spellings(names: frozenset[str]) -> tuple[Mapping[bytes, frozenset[bytes]], frozenset[bytes]]:
+    """Every spelling and the words in it, and all these words; what is a hash is looked for as one."""
+    spelt = {spelling for name in names if not HASH.fullmatch(name) for spelling in _spellings(name)}
+    words = {spelling: frozenset(WORD.findall(spelling)) for spelling in spelt}
+    return words, frozenset().union(*words.values())
 
 
 def _spellings(name: str) -> set[bytes]:
@@ -201,8 +216,13 @@ def _in_csv(text: str, traces: Traces) -> bool:
 
 def _quoted(text: str, users: Collection[str]) -> bool:
     """As messages name a user: `user '7'`, `user_id: "7"`, `user_id=7`."""
+    return bool(users) and _said(frozenset(users)).search(text) is not None
+
+
+@lru_cache
+def _said(users: frozenset[str]) -> re.Pattern[str]:
     names = "|".join(re.escape(name) for name in sorted(users))
     quote = r"(?:[\"'`]|&#39;|&quot;)"
     said = rf"(?i:user|rater|worker|annotator)(?:_?id)?\W{{0,4}}{quote}(?:{names}){quote}"
     given = rf"(?i:user_?id)\W{{1,4}}(?:{names})(?!\w)"
-    return bool(names) and re.search(f"{said}|{given}", text) is not None
+    return re.compile(f"{said}|{given}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from prefactor.atomic import atomic_file, write_json
@@ -23,16 +23,22 @@ FIX = "rerun stage train-encoder"
 
 def knows(folder: Path, user_ids: Collection[str]) -> bool:
     """Does a saved model name some of these users."""
-    return not set(user_ids).isdisjoint(_names(folder))
+    try:
+        return not set(user_ids).isdisjoint(_names(folder))
+    except InputError:  # damaged: it names nobody, and a file that still has the id is found by that
+        return False
 
 
 def in_model(folder: Path, user_ids: Collection[str]) -> Removal:
     """How a saved model loses what it keeps of some users alone; their part in its other weights remains.
 
-    One that this version of the code cannot read goes whole.
+    One that this version of the code cannot read, or with a damaged file, goes whole.
     """
     try:
-        has_rows_of_users(folder)
+        _names(folder)
+        _is_readable(folder / USER_TENSORS)
+        if has_rows_of_users(folder):
+            _is_readable(folder / WEIGHTS)
     except InputError:
         return whole_folder(folder)
     return Removal(folder, "the cached state of the user", lambda: _rewrite(folder, set(user_ids)))
@@ -41,6 +47,15 @@ def in_model(folder: Path, user_ids: Collection[str]) -> Removal:
 def has_rows_of_users(folder: Path) -> bool:
     """Does a saved model have weights with a row for every user it was trained on."""
     return (folder / MODEL).is_file() and bool(_weights_by_user(read_object(folder / MODEL, FIX)))
+
+
+def _is_readable(path: Path) -> None:
+    """Raises InputError for tensors that are not there or not whole."""
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read ({error}): {FIX}") from error
 
 
 def _names(folder: Path) -> list[str]:

@@ -34,7 +34,10 @@ class Share:
 
 
 def share_of(folder: Path, user_ids: Collection[str]) -> Share:
-    """What some users have of the tables in a folder, and how it loses that; nothing of a folder that is not there."""
+    """What some users have of the tables in a folder, and how it loses that; nothing of a folder that is not there.
+
+    A linked folder is rewritten where it is.
+    """
     files = {name: folder / name for name in TABLES if (folder / name).is_file()}
     if not is_prepared(files):
         return Share()
@@ -44,7 +47,7 @@ def share_of(folder: Path, user_ids: Collection[str]) -> Share:
         return Share(others=lambda: _ids(preferences))
     left, own = without(preferences, here)
     what = f"{len(own.pairs):,} pairs, {len(own.texts):,} texts that nobody else judged"
-    removal = Removal(folder, what, lambda: counted(left, len(here)).save(folder))
+    removal = Removal(folder, what, lambda: counted(left, len(here)).save(folder.resolve()))
     return Share(Traces.of(own), lambda: _ids(left), removal)
 
 

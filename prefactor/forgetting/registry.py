@@ -2,9 +2,17 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prefactor.atomic import atomic_file
+from prefactor.forgetting.removal import Removal, whole_file
 
 STORE = Path("mlruns", "mlflow.db")
 BY_USER = ("users.parquet", "outcomes.parquet")  # of a run's evaluation: a row per user, and per user's pair
@@ -49,6 +57,30 @@ def _logged(source: str) -> str:
     return next((part for part in Path(source).parts if part.startswith("m-")), source)
 
 
-def beside(table: Path) -> list[Path]:
-    """The tables of single users of the evaluation that ``table`` is of."""
-    return [table.with_name(name) for name in BY_USER if table.with_name(name).exists()]
+def in_evaluation(table: Path, user_ids: Collection[str]) -> list[Removal]:
+    """How the tables of a run's evaluation, one of which ``table`` is, lose some users.
+
+    Outcomes number users by their place among the others, so they go whole, and first.
+    """
+    users, outcomes = (table.with_name(name) for name in BY_USER)
+    gone = [whole_file(outcomes)] if outcomes.exists() else []
+    if not users.exists():
+        return gone
+    if not _has_ids(users):
+        return [*gone, whole_file(users)]
+    return [*gone, Removal(users, "the user's rows", lambda: _without(users, user_ids))]
+
+
+def _has_ids(table: Path) -> bool:
+    """False for a damaged table, too."""
+    try:
+        return "user_id" in pq.read_table(table).column_names
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def _without(table: Path, user_ids: Collection[str]) -> None:
+    rows = pq.read_table(table)
+    theirs = pc.is_in(rows["user_id"].cast(pa.string()), value_set=pa.array(sorted(user_ids), pa.string()))
+    with atomic_file(table) as scratch:
+        pq.write_table(rows.filter(pc.invert(theirs)), scratch)

@@ -1,22 +1,23 @@
 """How what was found of a person is removed, one step after the other."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prefactor import layout
+from prefactor.forgetting.dvc_cache import unlink
 from prefactor.forgetting.exposure import UNKNOWN
 from prefactor.forgetting.journal import Finding
 from prefactor.forgetting.look import SEEN, Hits, Look
 from prefactor.forgetting.posteriors import has_rows_of_users, in_model
-from prefactor.forgetting.registry import BY_USER, beside
+from prefactor.forgetting.registry import BY_USER, in_evaluation
 from prefactor.forgetting.removal import Removal, whole_file, whole_folder
 from prefactor.forgetting.states import in_states
-from prefactor.forgetting.workspace import Workspace, walk
+from prefactor.forgetting.workspace import is_output, walk
 from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS
 
+MIB = 2**20
 PAGE = Path("reports", "index.html")  # shows single people and some of their texts, without their ids
 SHOWN = ("reports/evaluation", "reports/portrait", "models/bases")  # likewise, followed by a dataset
-REMADE = ("data", "models", "reports", ".dvc")  # what mentions a person there is deleted; all else is reported
 
 
 def steps(look: Look, findings: Mapping[str, Finding], hits: Hits, rewritten: Collection[str]) -> Iterator[Removal]:
@@ -31,7 +32,7 @@ def steps(look: Look, findings: Mapping[str, Finding], hits: Hits, rewritten: Co
     if _is_shown(findings, rewritten) and (root / PAGE).exists():
         yield whole_file(root / PAGE)
     for path in hits.get(None, ()):
-        if is_remade(look.workspace, path) and path != root / PAGE:
+        if is_output(look.workspace.relative(path)) and path != root / PAGE:
             yield whole_file(path)
 
 
@@ -56,7 +57,7 @@ def _step(root: Path, path: Path, user_ids: Sequence[str]) -> Iterator[Removal]:
     if path.name == USER_IDS and path.with_name(USER_TENSORS).exists():
         yield in_model(path.parent, user_ids)
     elif path.name in BY_USER and root / "mlruns" in path.parents:
-        yield from (whole_file(table) for table in beside(path))
+        yield from in_evaluation(path, user_ids)
     else:
         yield whole_file(path)
 
@@ -78,10 +79,6 @@ def _bases_by_user(folder: Path) -> list[Path]:
     return [cell for cell in cells if any(has_rows_of_users(path.parent) for path in walk(cell) if path.name == MODEL)]
 
 
-def is_remade(workspace: Workspace, path: Path) -> bool:
-    return workspace.relative(path).parts[0] in REMADE
-
-
 def _is_shown(findings: Mapping[str, Finding], rewritten: Collection[str]) -> bool:
     """May the page show the user."""
     return bool(rewritten) or any(finding.role for finding in findings.values())
@@ -96,9 +93,5 @@ def outdated(look: Look, findings: Mapping[str, Finding], rewritten: Collection[
     paths = look.cache.outdated(look.sought(findings), shown)
     if not paths:
         return []
-    return [Removal(look.cache.folder, f"{len(paths):,} objects of DVC's cache", lambda: _unlink(paths))]
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
+    what = f"{len(paths):,} objects of DVC's cache, {sum(path.stat().st_size for path in paths) / MIB:,.1f} MiB"
+    return [Removal(look.cache.folder, what, lambda: unlink(paths, look.workspace.project))]

@@ -1,9 +1,11 @@
 """A project on disk: where it keeps what the pipeline made of people's data, and whose dataset a file is of."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
+from typing import Any
 
 from prefactor.errors import InputError
 from prefactor.parameters import load_parameters
@@ -26,19 +28,27 @@ OF_DATASETS = {  # what is followed by a folder per dataset
     ("reports", "signal"),
     ("mlruns", "artifacts"),
 }
+MADE_AT = {"models": 5, "bases": 6}  # folders above a file of a model; what lies higher is nobody's output
+OF_ALL = {("reports", name) for name in ("index.html", "metrics.json", "results.csv", "results.parquet")}
+FOLDERS_OF_ALL = {("reports", "plots"), ("reports", "search")}
 DATABASE_PARTS = ("-wal", "-shm", "-journal")  # of SQLite, which reads them with their database
 JOURNAL = ".forgetting-"  # begins the name of the record of a forgetting that has not ended
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with a pipeline: the project, or one of its studies."""
+    """A folder with a pipeline: the project, or one of its studies. ``project`` is the root of all of them.
+
+    ``owned``: the inputs of all of them, resolved.
+    """
 
     root: Path
+    project: Path
+    owned: frozenset[Path] = frozenset()
 
     def files(self) -> Iterator[Path]:
         """Every file below the places where the pipeline keeps things, but for inputs, which are their owner's."""
-        inputs = {path.resolve() for path in self.inputs().values()}
+        inputs = self.owned
         for place in KEPT:
             for path in walk(self.root / place):
                 own = path.name.startswith(JOURNAL) or path.name.endswith(DATABASE_PARTS)
@@ -47,10 +57,23 @@ class Workspace:
 
     def inputs(self) -> dict[str, Path]:
         """Dataset -> the file or folder that it is made from, as params.yaml says."""
-        if not (self.root / "params.yaml").exists():
-            return {}
-        sections = load_parameters(self.root / "params.yaml").get("datasets") or {}
-        return {name: self.root / str(values["input"]) for name, values in sections.items() if "input" in values}
+        return {name: self.root / str(values["input"]) for name, values in self.datasets.items() if "input" in values}
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """What params.yaml says; nothing where there is none."""
+        path = self.root / "params.yaml"
+        return load_parameters(path) if path.exists() else {}
+
+    @property
+    def datasets(self) -> Mapping[str, Any]:
+        """The datasets' sections of params.yaml."""
+        return self.parameters.get("datasets") or {}
+
+    def holds(self, path: Path) -> bool:
+        """Is a file or folder, links followed, in the project or the workspace."""
+        real = path.resolve()
+        return any(real.is_relative_to(root.resolve()) for root in (self.project, self.root))
 
     def relative(self, path: Path) -> PurePath:
         """A path as seen from the workspace."""
@@ -61,8 +84,10 @@ def workspaces(root: Path) -> list[Workspace]:
     """The project and its studies that hold anything. Raises InputError if ``root`` is no project."""
     if not (root / "params.yaml").is_file() and not (root / "dvc.yaml").is_file():
         raise InputError(f"{root} holds neither params.yaml nor dvc.yaml: name the project's root with --root")
-    studies = sorted(path.parent for path in (root / STUDIES).glob("*/data") if path.is_dir())
-    return [Workspace(root), *(Workspace(path) for path in studies)]
+    studies = sorted(path.parent for path in (root / STUDIES).glob("*/params.yaml"))
+    owned = frozenset(path.resolve() for each in (root, *studies) for path in Workspace(each, root).inputs().values())
+    full = sorted(path.parent for path in (root / STUDIES).glob("*/data") if path.is_dir())
+    return [Workspace(each, root, owned) for each in (root, *full)]
 
 
 def dataset_of(path: PurePath) -> str | None:
@@ -75,8 +100,28 @@ def dataset_of(path: PurePath) -> str | None:
         if parts[:depth] in OF_DATASETS and len(parts) > depth and parts[: depth + 1] not in OF_DATASETS:
             name = parts[depth]
             name = name[1:].rpartition(".")[0] if name.startswith(".") else name
-            return name.removeprefix(EXPERIMENT) or None
+            if parts[0] == "mlruns":  # other experiments in the store are their owner's
+                return name.removeprefix(EXPERIMENT) if name.startswith(EXPERIMENT) else None
+            return name or None
     return None
+
+
+def dataset_of_file(path: PurePath) -> str | None:
+    """The dataset of an output that a file, as seen from its workspace, is part of.
+
+    None for one that is about all, or that lies beside the outputs and is nobody's: `models/README.md`.
+    """
+    parts = path.parts
+    if parts[0] == "models" and len(parts) <= MADE_AT["bases" if parts[1:2] == ("bases",) else "models"]:
+        return None
+    return dataset_of(path.parent)
+
+
+def is_output(path: PurePath) -> bool:
+    """Does the pipeline make a file, as seen from its workspace, or what a killed stage left in its place."""
+    parts = path.parts
+    whole = tuple(part[1:].rpartition(".")[0] if part.startswith(".") else part for part in parts[:2])
+    return dataset_of_file(path) is not None or parts[:2] in FOLDERS_OF_ALL or (whole in OF_ALL and len(parts) == 2)
 
 
 def walk(folder: Path) -> Iterator[Path]:

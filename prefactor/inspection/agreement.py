@@ -2,22 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from duckdb import DuckDBPyConnection
-from scipy.special import stdtrit
 
-from prefactor.evaluation.intervals import ENDS
+from prefactor.inspection.items import number_texts
+from prefactor.inspection.jackknife import Bounds, jackknife
 
 COIN = 0.5  # how often two users agree who both toss one
-
-# What two users who judged the same two texts share besides: the prompt, or without one each of the texts.
-TEXTS_OF_PAIRS = """
-CREATE TEMP TABLE numbered AS
-SELECT text_id, row_number() OVER ()::INTEGER AS number,
-    min(CASE WHEN prompt = '' THEN NULL ELSE md5_number_lower(prompt) END) AS prompt
-FROM texts SEMI JOIN (SELECT chosen AS text_id FROM pairs UNION SELECT rejected FROM pairs) USING (text_id)
-GROUP BY text_id
-"""
 
 # A user's vote for the text of the lower number: 1 or 0, in between for one who has said both.
 VOTES = """
@@ -70,18 +60,6 @@ FROM (
 GROUP BY item
 """
 
-HAS_PROMPTS = "SELECT count(prompt) > 0 FROM numbered"
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """A 95 % interval over ``n`` of what ``over`` names; its ends are None where too few make none."""
-
-    low: float | None
-    high: float | None
-    n: int
-    over: str
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -103,26 +81,12 @@ def agreement_of(connection: DuckDBPyConnection) -> Agreement | None:
 
     Intervals are jackknives: each user, or item, is left out in turn.
     """
-    for statement in (TEXTS_OF_PAIRS, VOTES, AGREEMENT, SHARED):
+    shared = number_texts(connection)
+    for statement in (VOTES, AGREEMENT, SHARED):
         connection.execute(statement)
     pairs, judgements, total = connection.execute(TOTAL).fetchone() or (0, 0, 0.0)
     if not pairs:
         return None
-    (prompts,) = connection.execute(HAS_PROMPTS).fetchone() or (False,)
-    left_out = {"users": WITHOUT_USER, "prompts" if prompts else "texts": WITHOUT_ITEM}
-    intervals = tuple(_jackknife(connection, query, over, total, pairs) for over, query in left_out.items())
+    left_out = {"users": WITHOUT_USER, shared: WITHOUT_ITEM}
+    intervals = tuple(jackknife(connection, query, over, total, pairs) for over, query in left_out.items())
     return Agreement(total / pairs, pairs, judgements, intervals)
-
-
-def _jackknife(connection: DuckDBPyConnection, query: str, over: str, total: float, pairs: int) -> Bounds:
-    """``query`` gives, for each unit left out, what the sum over pairs loses and how many pairs go."""
-    found = connection.execute(query).fetchnumpy()
-    lost, left = np.asarray(found["lost"]), pairs - np.asarray(found["gone"])
-    count = len(lost)
-    if count < 2 or not left.all():
-        return Bounds(None, None, count, over)
-    without = (total - lost) / left
-    error = np.sqrt((count - 1) / count * np.square(without - without.mean()).sum())
-    reach = float(stdtrit(count - 1, ENDS[1]) * error)
-    value = total / pairs
-    return Bounds(max(0.0, value - reach), min(1.0, value + reach), count, over)

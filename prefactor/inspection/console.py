@@ -13,7 +13,7 @@ INDENT = "  "
 
 def printed(summary: Summary, examples: Sequence[Example]) -> str:
     """All figures of a dataset, then the examples."""
-    parts = [heading(summary), *map(plain, everything(summary)), *_examples(examples)]
+    parts = [heading(summary), *map(plain, filter(None, everything(summary).values())), *_examples(examples)]
     return "\n\n".join(parts)
 
 

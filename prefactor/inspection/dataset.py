@@ -15,10 +15,7 @@ from prefactor.preferences import Preferences
 from prefactor.preparation import Keeper, key_variable_of
 
 SECTION = "datasets"
-
-
-def _everything(preferences: Preferences) -> Preferences:
-    return preferences
+OWN = "files"  # the source of files of one's own
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,8 @@ class Dataset:
     """A dataset by name: what it is made from, by which source, and how it is split.
 
     ``where`` is the place of ``options`` for messages, ``split`` None where nobody said how. ``prepared`` is the
-    folder of its prepared tables, which need not exist; ``kept`` what the pipeline may hold of what is loaded.
+    folder of its prepared tables, which need not exist. ``root`` holds the list of forgotten users, None for a file of
+    one's own; ``key_variable`` names the key of its pseudonyms, None for no pseudonyms.
     """
 
     name: str
@@ -36,18 +34,35 @@ class Dataset:
     options: Mapping[str, Any] = field(default_factory=dict)
     split: Mapping[str, Any] | None = None
     prepared: Path | None = None
-    kept: Callable[[Preferences], Preferences] = _everything
+    root: Path | None = None
+    key_variable: str | None = None
 
     def load(self) -> Preferences:
         """Load it by its source, as stage prepare does."""
-        return self.kept(load(self.source, self.options, self.input, self.where))
+        kept = self.kept()
+        return kept(load(self.source, self.options, self.input, self.where))
+
+    def kept(self) -> Callable[[Preferences], Preferences]:
+        """What takes from loaded preferences what the pipeline may hold. Asked for before loading: it needs the key.
+
+        Raises InputError for a key that is not there.
+        """
+        if self.root is None:
+            return lambda preferences: preferences
+        return Keeper(self.root, self.name, self.key_variable).kept
 
 
-def own_file(path: Path, options: Mapping[str, Any]) -> Dataset:
-    """A file or folder of one's own; ``options`` are those of the source ``files``. InputError if it does not exist."""
+def own_file(path: Path, options: Mapping[str, Any], source: str = OWN) -> Dataset:
+    """A file or folder that is no dataset of params.yaml. Only the source ``files`` takes ``options``.
+
+    Raises InputError if it does not exist, and for options of another source, which reads it as published.
+    """
     if not path.exists():
         raise InputError(f"{path} does not exist: check its name")
-    return Dataset(path.absolute().name, "files", path, "options", options)
+    if options and source != OWN:
+        told = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        raise InputError(f"{told} beside --source {source}: that reads files as they were published, leave {told} out")
+    return Dataset(path.absolute().name, source, path, "options", options)
 
 
 def named_dataset(name: str, params: Path) -> Dataset:
@@ -69,15 +84,16 @@ def named_dataset(name: str, params: Path) -> Dataset:
         values.get("options") or {},
         values.get("split") or {},
         params.parent / layout.prepared(name),
-        Keeper(params.parent, name, key_variable_of(load_parameters(params), name)).kept,
+        params.parent,
+        key_variable_of(load_parameters(params), name),
     )
 
 
-def dataset_or_file(name: str, params: Path, options: Mapping[str, Any]) -> Dataset:
-    """The dataset ``name`` of ``params`` or, where that has none, the file or folder of that name."""
+def dataset_or_file(name: str, params: Path, options: Mapping[str, Any], source: str | None = None) -> Dataset:
+    """The dataset ``name`` of ``params`` or, where that has none, the file or folder of that name, by ``source``."""
     known = _sections(params) if params.exists() else {}
     if name in known:
-        if options:
+        if options or source is not None:
             what = f"{name} is a dataset of {params}, which says how it is read"
             raise InputError(f"{what}: leave the options for files of your own out, or name it by ./{name}")
         return named_dataset(name, params)
@@ -85,7 +101,7 @@ def dataset_or_file(name: str, params: Path, options: Mapping[str, Any]) -> Data
     if not path.exists():
         there = nearest(name, known, "datasets") if known else ""
         raise InputError(f"{name} is neither a dataset of {params} nor a file or folder{there}")
-    return own_file(path, options)
+    return own_file(path, options, source or OWN)
 
 
 @contextmanager

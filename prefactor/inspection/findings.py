@@ -31,7 +31,8 @@ UNUSED = {
 
 def found(trial: Trial, docs: Path | None) -> str:
     """All that a trial says; ``docs`` is where its Data Docs are, None if nobody wanted them."""
-    what = f"{trial.name}: {number(trial.rows)} rows make {number(trial.pairs)} pairs of {number(trial.users)} users"
+    read = ", ".join(f"{number(count)} {what}" for what, count in trial.read.items())
+    what = f"{trial.name}: {read} make {number(trial.pairs)} pairs of {number(trial.users)} users"
     parts = [
         [what],
         ["Dropped", *(_reasons(trial.dropped) or ["  Nothing."])],
@@ -83,6 +84,8 @@ def _split(trial: Trial) -> Iterator[str]:
         yield from _divided(trial.manifest)
     elif trial.refusal:
         yield f"  refused: {trial.refusal}"
+        if not trial.asked:
+            yield "  that was the default split, which needs more users or pairs; one of your own may do with these"
     else:
         yield "  not tried: the tables come first"
 

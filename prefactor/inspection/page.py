@@ -10,8 +10,10 @@ from markupsafe import Markup
 from prefactor import reporting
 from prefactor.atomic import write_text
 from prefactor.inspection import tables
-from prefactor.inspection.agreement import COIN, Agreement, Bounds
-from prefactor.inspection.summary import Share, Summary
+from prefactor.inspection.agreement import COIN, Agreement
+from prefactor.inspection.balance import Share
+from prefactor.inspection.jackknife import Bounds
+from prefactor.inspection.summary import Summary
 from prefactor.reporting import figures
 from prefactor.reporting.distribution import Distribution
 from prefactor.reporting.estimates import PERCENT, Estimate
@@ -23,18 +25,6 @@ from prefactor.reporting.style import Style, css_variables
 TEMPLATE = "page.html.j2"
 STYLE = Style("blue")
 DRAWN = ("prompt words", "response words")
-SHOWN = (
-    tables.counts,
-    tables.agreement,
-    tables.lengths,
-    tables.pairs_per_user,
-    tables.labels,
-    tables.margins,
-    tables.turns,
-    tables.dropped,
-    tables.noted,
-    tables.source,
-)
 
 
 def write_page(out: Path, summary: Summary, examples: Sequence[Example]) -> None:
@@ -43,7 +33,7 @@ def write_page(out: Path, summary: Summary, examples: Sequence[Example]) -> None
         _environment()
         .get_template(TEMPLATE)
         .render(
-            {make.__name__: make(summary) for make in SHOWN},
+            tables.everything(summary),
             heading=tables.heading(summary),
             length_figures=[panel for name in DRAWN if (panel := _histogram(name, summary.lengths.get(name)))],
             coin=_against_a_coin(summary),
@@ -79,14 +69,15 @@ def _histogram(unit: str, found: Distribution | None) -> Panel | None:
 
 def _against_a_coin(summary: Summary) -> Panel | None:
     """Agreement and the balance of labels; the thin line beyond an interval over users is over what they share."""
+    balance = summary.balance
     marks = [
-        Mark(name, detail, STYLE, estimate)
-        for name, detail, estimate in (
-            ("Two users agree", "on the same pair", _agreement(summary.agreement)),
-            ("Longer response", "was chosen", _share(summary.chosen_longer)),
-            ("First by its id", "was chosen", _share(summary.chosen_first)),
+        Mark(name, detail, STYLE, _estimate(found))
+        for name, detail, found in (
+            ("Two users agree", "on the same pair", summary.agreement),
+            ("Longer response", "was chosen", balance.longer if balance else None),
+            ("First by its id", "was chosen", balance.first if balance else None),
         )
-        if estimate is not None
+        if found is not None
     ]
     if not marks:
         return None
@@ -96,15 +87,9 @@ def _against_a_coin(summary: Summary) -> Panel | None:
     return Panel("How often, %, with 95 % intervals; the dotted line is a coin's", drawing)
 
 
-def _agreement(found: Agreement | None) -> Estimate | None:
-    if found is None:
-        return None
+def _estimate(found: Agreement | Share) -> Estimate:
     users, items = (_ends(interval) for interval in found.intervals)
     return Estimate(found.value, *users, low_items=items[0], high_items=items[1])
-
-
-def _share(found: Share | None) -> Estimate | None:
-    return None if found is None else Estimate(found.value, *_ends(found.interval))
 
 
 def _ends(bounds: Bounds) -> tuple[float, float]:

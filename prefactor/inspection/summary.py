@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from duckdb import DuckDBPyConnection
 
-from prefactor.evaluation.intervals import over_users
-from prefactor.inspection.agreement import Agreement, Bounds, agreement_of
+from prefactor.inspection.agreement import Agreement, agreement_of
+from prefactor.inspection.balance import Balance, balance_of
 from prefactor.inspection.database import opened
 from prefactor.quality.judgements import JUDGEMENTS
 from prefactor.reading import read_object
@@ -52,14 +51,6 @@ THEIR_TEXTS = (
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share of pairs, averaged per user, then over users."""
-
-    value: float
-    interval: Bounds
-
-
-@dataclass(frozen=True)
 class Margins:
     """Score differences of the ``known`` pairs that have one; ``quantiles`` at those of ``QUANTILES``."""
 
@@ -91,8 +82,7 @@ class Summary:
     dropped, noted  reason -> count: what the source left out, and kept though it stands out
     lengths         ``prompt characters``, ``prompt words``, ``response characters``, ``response words``; of prompts
                     and texts once each, words by white space
-    chosen_longer   how often the longer response was chosen, a tie counting half
-    chosen_first    how often the chosen text_id sorts first: ids are hashes, so honest labels give one half
+    balance         of labels: ids are hashes, so honest labels give one half
     """
 
     name: str
@@ -103,8 +93,7 @@ class Summary:
     lengths: Mapping[str, Distribution]
     pairs_per_user: Distribution | None
     agreement: Agreement | None
-    chosen_longer: Share | None
-    chosen_first: Share | None
+    balance: Balance | None
     margins: Margins | None
     turns: Turns | None
 
@@ -123,8 +112,7 @@ def summarise(prepared: Path, name: str) -> Summary:
             lengths=_lengths(connection),
             pairs_per_user=distribution_of(judgements["pairs"]),
             agreement=agreement_of(connection),
-            chosen_longer=_share(judgements["chosen_longer"].to_numpy()),
-            chosen_first=_share(judgements["chosen_first"].to_numpy()),
+            balance=balance_of(connection),
             margins=_margins(connection),
             turns=_turns(connection),
         )
@@ -160,16 +148,6 @@ def _lengths(connection: DuckDBPyConnection) -> dict[str, Distribution]:
             if (spread := distribution_of(table[unit])) is not None:
                 found[f"{what} {unit}"] = spread
     return found
-
-
-def _share(values: np.ndarray) -> Share | None:
-    """Of (U,) shares, NaN for users without pairs."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return None
-    found = over_users(known)
-    low, high = (found.low, found.high) if len(known) > 1 else (None, None)
-    return Share(found.value, Bounds(low, high, len(known), "users"))
 
 
 def _margins(connection: DuckDBPyConnection) -> Margins | None:

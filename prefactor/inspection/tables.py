@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from prefactor.inspection.agreement import COIN, Bounds
-from prefactor.inspection.summary import Margins, Share, Summary, Turns
+from prefactor.inspection.agreement import COIN
+from prefactor.inspection.balance import Share
+from prefactor.inspection.jackknife import Bounds
+from prefactor.inspection.summary import Margins, Summary, Turns
 from prefactor.reporting.distribution import Distribution
 from prefactor.reporting.estimates import PERCENT, TO
 from prefactor.reporting.facts import number
@@ -71,19 +73,27 @@ def agreement(summary: Summary) -> Table:
         "leaves out one of what it is over at a time; the wider one says what to expect of others."
     )
     if summary.margins is not None:
-        note += " Pairs made of scores are a user's own: two users share one only if both told its texts apart."
+        note += (
+            " Where pairs are a user's highest against lowest response, two users share one only if both responses are "
+            "extremes for both of them: that overstates how far they agree."
+        )
     return Table(title, ("",), tuple(known.items()), note)
 
 
 def labels(summary: Summary) -> Table | None:
     """What chosen responses have in common though they should not."""
-    given = {"the longer response": summary.chosen_longer, "the first by its id": summary.chosen_first}
-    rows = tuple((name, *_share(share)) for name, share in given.items() if share)
+    found = summary.balance
+    if found is None:
+        return None
+    given = {"the longer response": found.longer, "the first by its id": found.first}
+    rows = tuple((name, *_share(share)) for name, share in given.items())
+    over = (f"95 % over {number(item.n)} {item.over}" for item in found.first.intervals)
     note = (
         "Averaged per user, then over users; a tie in length counts half. Ids are hashes: who did not look at them "
-        "gives one half, by chance a little off it where everybody judged the same few texts."
+        "gives one half, by chance a little off it where everybody judged the same few texts. The wider interval says "
+        "what to expect of others."
     )
-    return Table("Label balance: how often was chosen", ("%", "95 % interval", "users"), rows, note) if rows else None
+    return Table("Label balance: how often was chosen", ("%", *over), rows, note)
 
 
 def margins(summary: Summary) -> Table | None:
@@ -132,10 +142,12 @@ def source(summary: Summary) -> Table:
     return Table("Source", ("",), tuple(rows), numbers=False)
 
 
-def everything(summary: Summary) -> tuple[Table, ...]:
-    """All tables in the order in which a person reads them."""
-    made = (counts, agreement, lengths, pairs_per_user, labels, margins, turns, dropped, noted, source)
-    return tuple(table for make in made if (table := make(summary)) is not None)
+ALL = (counts, agreement, lengths, pairs_per_user, labels, margins, turns, dropped, noted, source)  # in reading order
+
+
+def everything(summary: Summary) -> dict[str, Table | None]:
+    """All tables by name, in the order in which a person reads them; None for what there is nothing to say of."""
+    return {make.__name__: make(summary) for make in ALL}
 
 
 def _spread(found: Distribution) -> tuple[str, ...]:
@@ -152,8 +164,8 @@ def _plain(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def _share(share: Share) -> tuple[str, str, str]:
-    return PERCENT.text(share.value), _interval(share.interval), number(share.interval.n)
+def _share(share: Share) -> tuple[str, ...]:
+    return PERCENT.text(share.value), *map(_interval, share.intervals)
 
 
 def _interval(bounds: Bounds) -> str:

@@ -13,7 +13,7 @@ from prefactor.atomic import atomic_folder
 from prefactor.datasets import files
 from prefactor.datasets.rows import EXAMPLES
 from prefactor.errors import InputError
-from prefactor.inspection.dataset import Dataset
+from prefactor.inspection.dataset import OWN, Dataset
 from prefactor.parameters import build
 from prefactor.preferences import Preferences
 from prefactor.quality import QualityParameters, validate_split, validate_tables
@@ -21,6 +21,7 @@ from prefactor.reading import read_object
 from prefactor.splitting import SplitParameters, split
 
 IDS = ("user_id", "group_id", "pair_id", "text_id")  # what may be told of a row that failed
+BY_USER = ("users_without_pairs",)  # reasons whose places are users: not told of who has a pseudonym
 TABLES, SPLIT = "tables", "split"  # the gates, and where their pages lie in the folder of all
 
 
@@ -58,13 +59,13 @@ class Verdict:
 class Trial:
     """What the pipeline would make of a dataset.
 
-    ``rows`` were read; ``pairs`` of ``users`` are left. ``tables`` and ``split`` are the two gates' verdicts and
-    ``manifest`` that of the split; the last two are None where it did not come so far, ``refusal`` says why if it was
-    the split itself that refused.
+    ``read`` counts what was read, by what it is; ``pairs`` of ``users`` are left. ``tables`` and ``split`` are the two
+    gates' verdicts and ``manifest`` that of the split; the last two are None where it did not come so far, ``refusal``
+    says why if it was the split itself that refused. ``asked``: somebody said how to split.
     """
 
     name: str
-    rows: int
+    read: Mapping[str, int]
     pairs: int
     users: int
     dropped: tuple[Reason, ...]
@@ -73,11 +74,13 @@ class Trial:
     manifest: Mapping[str, Any] | None = None
     split: Verdict | None = None
     refusal: str = ""
+    asked: bool = False
 
     @property
     def passed(self) -> bool:
-        """Did it pass both gates?"""
-        return self.split is not None and not self.split.failures and not self.tables.failures
+        """Did it pass both gates? Where nobody said how to split, a split that refuses fails nothing."""
+        divided = bool(self.refusal) and not self.asked if self.split is None else not self.split.failures
+        return divided and not self.tables.failures
 
 
 def attempt(dataset: Dataset, quality: QualityParameters, docs: Path | None = None) -> Trial:
@@ -94,7 +97,7 @@ def attempt(dataset: Dataset, quality: QualityParameters, docs: Path | None = No
         prepared, pages = Path(work, "prepared", dataset.name), Path(work, "docs")
         preferences.save(prepared)
         tables = _verdict(lambda out: validate_tables(prepared, out, quality), pages / TABLES)
-        found = _described(dataset.name, preferences, places, tables)
+        found = replace(_described(dataset.name, preferences, places, tables), asked=dataset.split is not None)
         if not tables.failures:
             found = _divided(found, prepared, Path(work, "split", dataset.name), pages / SPLIT, parameters, quality)
         if docs is not None:
@@ -105,10 +108,12 @@ def attempt(dataset: Dataset, quality: QualityParameters, docs: Path | None = No
 
 def _load(dataset: Dataset) -> tuple[Preferences, Mapping[str, tuple[str, ...]]]:
     """The preferences and, of a file of one's own, the places of what was left out or noted."""
-    if dataset.source != "files":
+    if dataset.source != OWN:
         return dataset.load(), {}
+    kept = dataset.kept()
     reading = files.read(build(files.FilesParameters, dataset.options, dataset.where), dataset.input)
-    return dataset.kept(reading.preferences), reading.places
+    told = {reason: places for reason, places in reading.places.items() if reason not in BY_USER}
+    return kept(reading.preferences), reading.places if dataset.key_variable is None else told
 
 
 def _described(name: str, preferences: Preferences, places: Mapping[str, tuple[str, ...]], tables: Verdict) -> Trial:
@@ -117,8 +122,15 @@ def _described(name: str, preferences: Preferences, places: Mapping[str, tuple[s
         tuple(Reason(reason, count, places.get(reason, ())) for reason, count in source.get(kind, {}).items() if count)
         for kind in ("dropped", "noted")
     )
-    rows = sum(part["rows"] for part in source.get("parts", ()))
-    return Trial(name, rows, len(preferences.pairs), len(preferences.users), dropped, noted, tables)
+    return Trial(name, _read(source), len(preferences.pairs), len(preferences.users), dropped, noted, tables)
+
+
+def _read(source: Mapping[str, Any]) -> Mapping[str, int]:
+    """What was read, by what it is: rows of different files are different things, and have no sum."""
+    rows = source.get("rows")
+    if isinstance(rows, Mapping):
+        return {what.replace("_", " "): count for what, count in rows.items()}
+    return {"rows": rows} if rows else {f"rows of {part['file']}": part["rows"] for part in source.get("parts", ())}
 
 
 def _divided(

@@ -17,6 +17,7 @@ import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
 from prefactor.quality.expectations import filled, not_null, of_type, with_fix
+from prefactor.quality.judgements import JUDGEMENTS_OF
 from prefactor.quality.parameters import DriftParameters
 from prefactor.quality.suite import Suite
 
@@ -27,7 +28,7 @@ NAMES = {
     "prompt_length": ("characters of prompts", "median", "PSI"),
     "response_length": ("characters of responses", "median", "PSI"),
     "pairs_per_user": ("pairs of a user", "median", "PSI"),
-    "chosen_longer": ("pairs whose chosen response is the longer one", "share", "absolute difference"),
+    "chosen_longer": ("a user's pairs whose chosen response is the longer one", "mean share", "absolute difference"),
     "users_lost": ("previous users who are not there any more", "users, and those of them still there", "share lost"),
     "users_new": ("users who were not there", "users", "share new"),
     "labels_turned": ("judgements of both versions that turned", "all, and those turned", "share turned"),
@@ -39,11 +40,7 @@ VERSION = """SELECT '{version}' AS version, 'prompt_length' AS measure, length(p
     UNION ALL SELECT '{version}', 'response_length', length(response) FROM {prefix}texts
     UNION ALL SELECT '{version}', 'pairs_per_user', count(*) FROM {prefix}pairs GROUP BY user_id"""
 
-LONGER = """(SELECT avg(CASE WHEN length(c.response) > length(r.response) THEN 1.0
-                     WHEN length(c.response) < length(r.response) THEN 0.0
-                     WHEN length(c.response) = length(r.response) THEN 0.5 END::DOUBLE)
-     FROM {prefix}pairs p
-     JOIN {prefix}texts c ON c.text_id = p.chosen JOIN {prefix}texts r ON r.text_id = p.rejected)"""
+LONGER = f"(SELECT avg(chosen_longer) FROM ({JUDGEMENTS_OF}))"  # each user's share, averaged, as the judgements' gate
 
 # A judgement of both versions: the user chose between the same two texts. One that contradicted itself cannot turn.
 MEASURES = f"""WITH sizes AS (

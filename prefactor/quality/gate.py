@@ -71,7 +71,7 @@ def validate_split(prepared: Path, split: Path, out: Path, parameters: QualityPa
 
 
 def _run(suites: list[Suite], connection: duckdb.DuckDBPyConnection) -> list[Outcome]:
-    return [check(suite, suite.table(connection)) for suite in suites]
+    return [check(suite, connection) for suite in suites]
 
 
 def _conclude(

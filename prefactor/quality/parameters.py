@@ -12,7 +12,8 @@ class DriftParameters:
     response_length   no shift, above 0.25 a large one; chance alone gives about 9 (1/n + 1/m) to n and m texts that
                       have nothing to do with each other, so that of some dozens the bound should be wider
     pairs_per_user    the same of users' numbers of pairs; null, because users who go on judging are no fault
-    chosen_longer     change in the share of pairs whose chosen response is the longer one, a tie counting half
+    chosen_longer     change in the share of pairs whose chosen response is the longer one, a tie counting half,
+                      averaged per user and then over users
     users_lost        share of the previous users who are not there any more
     users_new         share of the users who were not there; null, because data grows
     labels_turned     share of the judgements of both versions, by user and the two texts, that are now the other way

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ class Suite:
     query: str = ""
     rules: tuple[Rule, ...] = ()
     shown: bool = False
+    head: str = ""
+
+    def parts(self) -> list[Suite]:
+        """The suites of one table each that it consists of, to be looked at in order: two where it has a ``head``."""
+        if not self.head:
+            return [self]
+        schema = replace(self, stages=(*self.stages[:-1], ()), query=self.head, head="")
+        return [schema, replace(self, stages=self.stages[-1:], head="")]
 
     def table(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """The rows that the expectations look at."""

@@ -11,14 +11,26 @@ from prefactor.quality.judgements import JUDGEMENTS
 from prefactor.quality.parameters import QualityParameters
 from prefactor.quality.suite import Rule, Suite
 
-# Written with equalities only: to DuckDB, "c.prompt <> r.prompt" is a join of nearly all texts with all others.
-ONE_PROMPT = """SELECT p.pair_id, p.user_id, p.prompt AS chosen_prompt, r.prompt AS rejected_prompt
-FROM (
-    SELECT p.*, c.prompt
+# What Python calls white space, said to DuckDB, whose \s is that of ASCII.
+WRITTEN = r"[^\s\p{Z}\x0b\x1c-\x1f\x{85}]"
+
+# What the gate wants to know of texts, instead of texts: memory may not hold them all, and failed rows tell no words.
+MEASURED = f"""SELECT text_id,
+       length(prompt) AS prompt_characters, NOT regexp_matches(prompt, '{WRITTEN}') AS prompt_blank,
+       length(response) AS response_characters, NOT regexp_matches(response, '{WRITTEN}') AS response_blank
+FROM texts"""
+
+# Written with equalities only: to DuckDB, "c.prompt <> r.prompt" is a join of nearly all texts with all others. And
+# with hashes, so that memory need not hold the prompts.
+ONE_PROMPT = """WITH asked AS (SELECT text_id, md5_number(prompt) AS prompt FROM texts), crossed AS (
+    SELECT p.*
     FROM pairs p
-    JOIN texts c ON c.text_id = p.chosen
-    ANTI JOIN texts s ON s.text_id = p.rejected AND s.prompt = c.prompt
-) p
+    JOIN asked c ON c.text_id = p.chosen
+    ANTI JOIN asked s ON s.text_id = p.rejected AND s.prompt = c.prompt
+)
+SELECT p.pair_id, p.user_id, c.prompt AS chosen_prompt, r.prompt AS rejected_prompt
+FROM crossed p
+JOIN texts c ON c.text_id = p.chosen
 JOIN texts r ON r.text_id = p.rejected"""
 
 
@@ -59,16 +71,19 @@ def relation_suites(source: Mapping[str, Any], tables: Collection[str], paramete
 def _texts(empty_prompts: bool, parameters: QualityParameters) -> Suite:
     length = with_fix(
         "mend the texts, or change quality.minimum_characters or quality.maximum_characters",
-        gxe.ExpectColumnValueLengthsToBeBetween(
-            column="prompt", min_value=0 if empty_prompts else 1, max_value=parameters.maximum_characters
+        gxe.ExpectColumnValuesToBeBetween(
+            column="prompt_characters", min_value=0 if empty_prompts else 1, max_value=parameters.maximum_characters
         ),
-        gxe.ExpectColumnValueLengthsToBeBetween(
-            column="response", min_value=parameters.minimum_characters, max_value=parameters.maximum_characters
+        gxe.ExpectColumnValuesToBeBetween(
+            column="response_characters",
+            min_value=parameters.minimum_characters,
+            max_value=parameters.maximum_characters,
         ),
     )
-    written = [] if empty_prompts else [gxe.ExpectColumnValuesToMatchRegex(column="prompt", regex=r"\S")]
+    written = [] if empty_prompts else ["prompt_blank"]
     if parameters.minimum_characters > 0:
-        written.append(gxe.ExpectColumnValuesToMatchRegex(column="response", regex=r"\S"))
+        written.append("response_blank")
+    blank = [gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[False]) for column in written]
     return Suite(
         "texts",
         "Each response to a prompt once, under the hash of both.",
@@ -76,13 +91,14 @@ def _texts(empty_prompts: bool, parameters: QualityParameters) -> Suite:
             with_fix(RERUN, *filled(TEXTS.names, exact=True)),
             with_fix(RERUN, *of_type("str", *TEXTS.names)),
             (
-                *with_fix(RERUN, *not_null(*TEXTS.names)),
+                *with_fix(RERUN, *not_null("text_id", "prompt_characters", "response_characters")),
                 *with_fix(RERUN, gxe.ExpectColumnValuesToBeUnique(column="text_id")),
                 *length,
-                *with_fix("fill in the blank texts of the input, or drop their pairs", *written),
+                *with_fix("fill in the blank texts of the input, or drop their pairs", *blank),
             ),
         ),
-        "FROM texts",
+        MEASURED,
+        head="FROM texts LIMIT 1",
     )
 
 
@@ -276,9 +292,9 @@ def _prompt_rules() -> list[Rule]:
         Rule(
             "known-prompts",
             "The prompt of every text is among the conversations' prompts, under its hash.",
-            "SELECT t.prompt_id, t.prompt\n"
-            "FROM (SELECT DISTINCT substr(sha256(prompt), 1, 32) AS prompt_id, prompt FROM texts) t\n"
-            "ANTI JOIN prompts p ON p.prompt_id = t.prompt_id",
+            "SELECT substr(sha256(t.prompt), 1, 32) AS prompt_id, any_value(t.prompt) AS prompt\n"
+            "FROM texts t ANTI JOIN prompts p ON p.prompt_id = substr(sha256(t.prompt), 1, 32)\n"
+            "GROUP BY 1",
             RERUN,
         ),
     ]

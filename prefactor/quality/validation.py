@@ -6,12 +6,13 @@ import json
 import os
 import warnings
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prefactor.quality.suite import Suite
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.core.batch_definition import BatchDefinition
@@ -55,8 +56,20 @@ def load_great_expectations() -> None:
         import great_expectations  # noqa: F401
 
 
-def check(suite: Suite, table: pd.DataFrame) -> Outcome:
-    """Hold a table against its suite; a stage that fails ends it."""
+def check(suite: Suite, connection: duckdb.DuckDBPyConnection) -> Outcome:
+    """Hold a suite's table against it; a stage that fails ends it."""
+    results: list[ExpectationValidationResult] = []
+    for part in suite.parts():
+        outcome = _check_part(part, part.table(connection))
+        results += outcome.result.results
+        if not outcome.sound:
+            return replace(outcome, suite=suite)
+    outcome.result.results = results
+    outcome.result.success = all(result.success for result in results)
+    return replace(outcome, suite=suite, stages=len(suite.stages))
+
+
+def _check_part(suite: Suite, table: pd.DataFrame) -> Outcome:
     stages = len(suite.stages)
     result = _validate(suite, stages, table)
     if not result.success:

@@ -34,6 +34,7 @@ class DatasetFacts:
     pairs_per_user: Distribution | None = None
     examples: tuple[Example, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    training_pairs: tuple[int, ...] = ()  # of each seen user who has any
     quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)  # suite -> path of its Data Docs from the root
     embeddings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # backbone -> its report
@@ -105,6 +106,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         pairs_per_user=None if pairs is None else distribution_of(pc.value_counts(pairs["user_id"]).field("counts")),
         examples=examples_of(texts, pairs) if texts and pairs and source.get("name") in PRINTABLE else (),
         manifest=_object(root / layout.split(name) / "manifest.json"),
+        training_pairs=_training_pairs(root / layout.split(name) / "pairs.parquet"),
         quality={gate: found for gate, docs in gates.items() if (found := _object(docs / "result.json"))},
         pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
         embeddings={path.parent.name: _object(path) for path in reports},
@@ -120,17 +122,23 @@ def _counts(prepared: Path, pairs: pa.Table | None) -> dict[str, int]:
     return counts if pairs is None else {**counts, "groups": pc.count_distinct(pairs["group_id"]).as_py()}
 
 
+def _training_pairs(path: Path) -> tuple[int, ...]:
+    """How many each seen user has, in no order."""
+    pairs = _table(path, ["user_id"], (pc.field("role") == "seen") & (pc.field("part") == "train"))
+    return () if pairs is None else tuple(pc.value_counts(pairs["user_id"]).field("counts").to_pylist())
+
+
 def _page(root: Path, folder: Path) -> str:
     """The Data Docs' first page below ``folder``: the shallowest index.html."""
     pages = sorted(folder.rglob("index.html"), key=lambda path: (len(path.parts), str(path)))
     return pages[0].relative_to(root).as_posix() if pages else ""
 
 
-def _table(path: Path) -> pa.Table | None:
+def _table(path: Path, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table | None:
     if not path.exists():
         return None
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, columns=columns, filters=rows)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} cannot be read ({error}): rerun the stage that makes it") from error
 

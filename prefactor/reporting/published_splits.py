@@ -103,7 +103,9 @@ def published_splits(context: ReportContext) -> tuple[SplitRow, ...]:
 
 
 def reads_published_files(source: Mapping[str, Any]) -> bool:
-    """Were the files of a source.json the published ones, by the number of their rows?"""
+    """Were the files of a source.json the published ones: no sample, and as many rows?"""
+    if source.get("sample"):
+        return False
     expected, rows = PUBLISHED_ROWS.get(str(source.get("name")), {}), source.get("rows") or {}
     return bool(expected) and all(least <= rows.get(what, -1) <= most for what, (least, most) in expected.items())
 
@@ -114,8 +116,8 @@ def _is_published(facts: DatasetFacts) -> bool:
 
 def _row(dataset: str, facts: DatasetFacts, parameters: Mapping[str, Any]) -> SplitRow:
     published = _published(str(facts.source["name"]), facts.manifest)
-    episodes = _episodes(published.reference, parameters)
-    found, real = _found(facts.manifest, episodes), reads_published_files(facts.source)
+    episodes = _episodes(published.reference, parameters) if facts.training_pairs else None
+    found, real = _found(facts, episodes), reads_published_files(facts.source)
     rows = facts.source.get("rows") or {}
     return SplitRow(
         dataset,
@@ -136,7 +138,7 @@ def _published(source: str, manifest: Mapping[str, Any]) -> Published:
 
 
 def _episodes(reference: int | float, parameters: Mapping[str, Any]) -> tuple[Contender, int | float] | None:
-    """The first method of the run whose episodes take C of the training pairs as published, and how many those are."""
+    """The first method of the run whose episodes take C of the training pairs as published, and its ``reference``."""
     for item, given in _references(parameters):
         if type(given) in (int, float) and type(given) is type(reference) and abs(given - reference) < NEAR:
             return item, given
@@ -144,20 +146,22 @@ def _episodes(reference: int | float, parameters: Mapping[str, Any]) -> tuple[Co
 
 
 def _references(parameters: Mapping[str, Any]) -> Iterator[tuple[Contender, Any]]:
-    """``training.episodes.reference`` of every method and variant of the run, where it is given."""
+    """``training.episodes.reference`` of every method and variant of the run, where it is given and D is the rest."""
     run, methods = parameters.get("run") or {}, parameters.get("methods") or {}
     for method in run.get("methods", methods):
         variants = methods.get(method) or {}
         for variant in run.get("variants", variants):
             training = (variants.get(variant) or {}).get("training") or {}
-            yield Contender(method, variant), (training.get("episodes") or {}).get("reference")
+            episodes = training.get("episodes") or {}
+            if not episodes.get("apart"):
+                yield Contender(method, variant), episodes.get("reference")
 
 
-def _found(manifest: Mapping[str, Any], episodes: tuple[Contender, int | float] | None) -> dict[str, float]:
+def _found(facts: DatasetFacts, episodes: tuple[Contender, int | float] | None) -> dict[str, float]:
     """The split's figures; of those in training both are the sum where no method takes C as published."""
-    users, averages = manifest.get("users", {}), manifest["averages"]
+    users, averages = facts.manifest.get("users", {}), facts.manifest["averages"]
     pairs = averages["seen training"]["pairs"]
-    known = None if episodes is None else min(episodes[1] * (pairs if isinstance(episodes[1], float) else 1), pairs)
+    known = None if episodes is None else _drawn(facts.training_pairs, episodes[1]) / max(1, users.get("seen", 0))
     return {
         "seen_users": users.get("seen", 0),
         **({IN_ALL: pairs} if known is None else {"training_c": known, "training_d": pairs - known}),
@@ -167,6 +171,15 @@ def _found(manifest: Mapping[str, Any], episodes: tuple[Contender, int | float] 
         "unseen_c": averages["unseen"]["C"],
         "unseen_d": averages["unseen"]["D"],
     }
+
+
+def _drawn(training_pairs: tuple[int, ...], reference: int | float) -> int:
+    """|C| of all seen users together, rounded user by user as an episode does."""
+    import torch
+
+    from prefactor.episodes import reference_sizes
+
+    return int(reference_sizes(torch.tensor(training_pairs), reference, torch.Generator()).sum())
 
 
 def _verdict(name: str, published: Published, found: Mapping[str, float], real: bool) -> Verdict:

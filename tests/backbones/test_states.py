@@ -211,6 +211,39 @@ def test_a_text_id_is_the_hash_of_its_text(tiny: Backbone, write_texts: Write, t
         embed(path, tmp_path / "cache", tiny, PARAMETERS)
 
 
+@pytest.mark.parametrize("size", [1, 4, 7])
+def test_batches_of_any_size_make_the_same_cache(
+    tiny: Backbone, write_texts: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    for texts, name in ((TEXTS[9:12], "few"), (TEXTS, "all")):
+        embed(write_texts(texts), tmp_path / "once", tiny, PARAMETERS)
+        with monkeypatch.context() as patch:
+            patch.setattr("prefactor.backbones.states.BATCH", size)
+            watched = Watched(tiny)
+            embed(write_texts(texts), tmp_path / "batches", watched, PARAMETERS)
+        assert watched.encoded == ([3] if name == "few" else [5, 5, 5, 5])
+        assert contents(tmp_path / "batches") == contents(tmp_path / "once")
+
+
+def test_faults_of_later_batches_are_named_by_their_row(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = write_texts([("Question?", f"Answer {n}.") for n in range(1500)])
+    table = pq.read_table(path)
+    edited = [f"Answer {n if n != 1234 else 0}." for n in range(1500)]
+    pq.write_table(table.set_column(2, table.schema.field("response"), pa.array(edited)), path)
+    with pytest.raises(InputError, match=r"texts.*parquet, row 1234: text_id"):
+        embed(path, tmp_path / "cache", tiny, PARAMETERS)
+    pq.write_table(pa.concat_tables([table, table.slice(1400)]), path)
+    with pytest.raises(InputError, match=r"100 text_id\(s\) occur more than once"):
+        embed(path, tmp_path / "cache", tiny, PARAMETERS)
+    pq.write_table(table.drop_columns("response"), path)
+    with pytest.raises(InputError, match="cannot be read as a table of text_id, prompt, response"):
+        embed(path, tmp_path / "cache", tiny, PARAMETERS)
+    assert not (tmp_path / "cache").exists()
+
+
 def test_texts_of_another_dataset_are_copied(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
     embed(write_texts(TEXTS), tmp_path / "one", tiny, PARAMETERS)
     watched, more = Watched(tiny), [*TEXTS[3:], ("Another question?", "Another answer.")]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefactor.datasets import load
-from prefactor.datasets.rows import without_content
+from prefactor.datasets.rows import recognisable, without_content
 from prefactor.errors import InputError
 
 Row = dict[str, Any]
@@ -43,10 +43,18 @@ def rows_with_a_fault(draw: st.DrawFn) -> list[Row]:
     """A value of the wrong kind, a column by another name or without one, a row twice, equal responses."""
     rows = draw(st.sampled_from([pairs, scores]))()
     row, name = draw(st.integers(0, 3)), draw(st.sampled_from([*rows[0]]))
-    fault = draw(st.sampled_from(["value", "column", "renamed", "missing", "separated", "equal", "none"]))
+    fault = draw(
+        st.sampled_from(["value", "column", "slipped", "key", "renamed", "missing", "separated", "equal", "none"])
+    )
     if fault in ("value", "column"):
         value = draw(st.sampled_from(FAULTY if name in TEXTS else OTHERS))
         rows = [old | {name: value} if fault == "column" or at == row else old for at, old in enumerate(rows)]
+    elif fault == "slipped":  # one column to the side: a text stands where an id or a number should
+        other = draw(st.sampled_from([key for key in rows[0] if key not in TEXTS]))
+        many = draw(st.booleans())
+        rows = [old | {other: told(name, at)} if many or at == row else old for at, old in enumerate(rows)]
+    elif fault == "key":
+        rows = [old | {told(name, 0): at} if at >= row else old for at, old in enumerate(rows)]
     elif fault in ("renamed", "missing"):
         kept = {} if fault == "missing" else {f"{name}s": name}
         rows = [{**{k: v for k, v in old.items() if k != name}, **{k: old[v] for k, v in kept.items()}} for old in rows]
@@ -142,6 +150,43 @@ def test_a_file_without_a_header_line_is_not_read_out(tmp_path: Path) -> None:
         InputError, match=r"neither columns chosen and rejected .* but u0, \(a name of \d+ characters\)"
     ):
         load("files", {}, path, "options")
+
+
+@pytest.mark.parametrize("write", [as_csv, as_jsonl, as_parquet], ids=["csv", "jsonl", "parquet"])
+def test_a_text_that_slipped_into_a_number_is_not_read_out(tmp_path: Path, write: Any) -> None:
+    path = tmp_path / f"own.{write.__name__.removeprefix('as_')}"
+    for value, said in ((told("order", 0), f"a text of {len(told('order', 0))} characters"), ("late", "'late'")):
+        path.write_bytes(write([row | {"order": value} for row in pairs()]))
+        with pytest.raises(InputError, match=rf"'order' (holds|is) {said}.*a whole number"):
+            load("files", {}, path, "options")
+
+
+def test_a_key_given_twice_is_not_read_out(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    for key, said in ((told("key", 0), f"a text of {len(told('key', 0))} characters"), ("prompt", "'prompt'")):
+        path.write_text(f'{{"{key}": 1, "{key}": 2}}\n')
+        with pytest.raises(InputError, match=rf"line 1: key {said} is given twice"):
+            load("files", {}, path, "options")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("anna", "'anna'"),
+        (" ", "' '"),
+        ("", "''"),
+        ("x" * 24, repr("x" * 24)),
+        ("x" * 25, "a text of 25 characters"),
+        ("by me", "a text of 5 characters"),
+        (" me", "a text of 3 characters"),
+        (17, "17"),
+        (None, "None"),
+        (["x"], "a list"),
+        ({"x": 1}, "a record"),
+    ],
+)
+def test_what_is_shown_of_a_number_or_an_id(value: Any, shown: str) -> None:
+    assert recognisable(value) == shown
 
 
 def test_keys_inside_of_a_text_are_not_read_out(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from prefactor.datasets import load, prism
+from prefactor.datasets.prism import EMPTY
 from prefactor.datasets.samples.prism import STATED
 from prefactor.errors import InputError
 from prefactor.preferences import Preferences, TextBatches, content_id
@@ -59,14 +60,34 @@ def texts(preferences: Preferences) -> dict[str, tuple[str, str]]:
 
 def prompts_of(conversation: Record) -> list[str]:
     """The prompt of every turn: all that was said and chosen before, and what is asked now."""
-    prompts, so_far = [], ""
-    for message in conversation["conversation_history"]:
-        if message["role"] == "user":
-            so_far += f"\n\nUser: {message['content']}" if so_far else message["content"]
-            prompts.append(so_far)
-        elif message["if_chosen"]:
-            so_far += f"\n\nAssistant: {message['content']}"
+    prompts, so_far, history = [], "", conversation["conversation_history"]
+    for turn in range(conversation["conversation_turns"]):
+        asked = next(each["content"] for each in history if each["turn"] == turn and each["role"] == "user")
+        asked = "" if asked == EMPTY else asked
+        so_far += f"\n\nUser: {asked}" if turn else asked
+        prompts.append(so_far)
+        if reply := reply_of(conversation, turn):
+            so_far += f"\n\nAssistant: {reply}"
     return prompts
+
+
+def reply_of(conversation: Record, turn: int) -> str | None:
+    """What a turn went on with: the chosen response, of several the first; the best one where none is left."""
+    said = [each for each in conversation["conversation_history"] if each["turn"] == turn and each["role"] == "model"]
+    said = [each for each in said if each["content"] != EMPTY]
+    chosen = [each for each in said if each["if_chosen"]] or sorted(said, key=lambda each: -(each["score"] or 0))
+    return chosen[0]["content"] if chosen else None
+
+
+def without_a_choice(conversation: Record) -> int:
+    """Turns that went on although no response that says anything was chosen."""
+    known = {each["turn"] for each in conversation["conversation_history"] if each.get("if_chosen")}
+    spoken = {
+        each["turn"]
+        for each in conversation["conversation_history"]
+        if each.get("if_chosen") and each["content"] != EMPTY
+    }
+    return len({turn for turn in known - spoken if turn + 1 < conversation["conversation_turns"]})
 
 
 def balanced(conversation: Record) -> bool:
@@ -104,6 +125,10 @@ def expected(
             lost["later_turns"] += 1
         elif record["score"] is None:
             lost["responses_without_score"] += 1
+        elif record["model_response"] == EMPTY:
+            lost["blank_responses"] += 1
+        elif record["user_prompt"] == EMPTY:
+            lost["blank_prompts"] += 1
         else:
             interactions.setdefault(record["interaction_id"], []).append(record)
     judged = {}
@@ -160,13 +185,20 @@ def test_pairs_are_the_best_against_the_worst_of_the_balanced_subset(files: File
 def test_every_awkward_case_is_met_and_counted(files: Files, loaded: Preferences) -> None:
     _, lost = expected(files)
     noted = {"conflicting_ratings": lost.pop("conflicting_ratings")}
-    met = ("outside_the_balanced_subset", "responses_without_score", "lone_responses", "tied_scores")
+    met = (
+        "outside_the_balanced_subset",
+        "responses_without_score",
+        "lone_responses",
+        "tied_scores",
+        "blank_responses",
+        "blank_prompts",
+    )
     assert all(lost[reason] for reason in met) and noted["conflicting_ratings"]
-    zeros = ("later_turns", "blank_responses", "blank_prompts", "duplicate_pairs", "below_minimum_margin")
+    zeros = ("later_turns", "duplicate_pairs", "below_minimum_margin")
     assert loaded.source["dropped"] == {**dict.fromkeys((*zeros, "users_without_pairs"), 0), **lost}
     assert loaded.source["noted"] == {
         "contradictory_pairs": 0,
-        "turns_without_a_choice": 0,
+        "turns_without_a_choice": sum(map(without_a_choice, files["conversations"])),
         "users_without_survey": 0,
         **noted,
     }
@@ -247,7 +279,7 @@ def test_attributes_are_carried_without_free_text(files: Files, loaded: Preferen
         answers = survey[row["user_id"]]
         assert row["age"] == answers["age"] and row["prefers_safety"] == answers["stated_prefs"]["safety"]
         assert row["religion"] == answers["religion"]["simplified"]
-        assert row["location"] == answers["location"]["special_region"]
+        assert row["location"] == answers["location"]["reside_region"]
     told = json.dumps(loaded.users.to_pylist()) + json.dumps(loaded.source)
     assert not any(text in told for text in ("I like plain words", "Answer me plainly", "Short.", "self_described"))
 
@@ -324,6 +356,19 @@ def test_a_turn_without_a_choice_goes_on_with_its_best(tmp_path: Path) -> None:
     last = {prompt for prompt, _ in texts(preferences).values() if "second" in prompt}
     assert last == {f"{MARKER} first\n\nAssistant: {MARKER} c0 0 1\n\nUser: {MARKER} second"}
     assert preferences.source["noted"]["turns_without_a_choice"] == 1
+
+
+def test_what_is_no_category_is_no_answer(files: Files, tmp_path: Path) -> None:
+    changed = {name: [dict(record) for record in records] for name, records in files.items()}
+    person = changed["survey"][0]
+    person |= {"age": 30, "gender": math.nan, "education": " ", "religion": "in my own words"}
+    person["ethnicity"] = {"simplified": math.nan, "categorised": "Mixed"}
+    for name, records in changed.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    rows = {row["user_id"]: row for row in read(tmp_path, subset="all").users.to_pylist()}
+    found = rows[person["user_id"]]
+    assert [found[name] for name in ("age", "gender", "education", "religion")] == [None] * 4
+    assert found["ethnicity"] == "Mixed"
 
 
 def test_blanks_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -430,10 +475,6 @@ BAD_FILES: dict[str, tuple[Change, str]] = {
     "empty user of the survey": (
         lambda files: files["survey"][0].update(user_id=""),
         "survey.jsonl, line 1: field 'us",
-    ),
-    "an age in years": (
-        lambda files: files["survey"][0].update(age=30),
-        "field 'age' is 30, but must be a valid string",
     ),
     "no score at all": (
         lambda files: [each.update(score=None) for each in files["utterances"]],

@@ -58,7 +58,7 @@ def same(one: Preferences, other: Preferences) -> bool:
 
 @pytest.mark.parametrize("source", HUBS)
 def test_the_hubs_copy_is_the_folder(sample_files: dict[str, Path], cache: Path, tmp_path: Path, source: str) -> None:
-    put(cache, HUBS[source], sample_files[source])
+    put(cache, HUBS[source], sample_files[source], "refs/convert/parquet" if source == "tldr" else "main")
     local = load(source, OPTIONS[source], sample_files[source], "here")
     hub = load(source, {**OPTIONS[source], "hub": HUBS[source]}, tmp_path / "not there", "here")
     assert same(local, hub)

@@ -74,7 +74,7 @@ def judged(record: Record) -> tuple[str, ...] | None:
     if not all(summary.strip() for summary in summaries):
         return None
     chosen, rejected = summaries[record["choice"]], summaries[1 - record["choice"]]
-    return record["worker"], info["id"], prompt, chosen, rejected
+    return record["worker"], info.get("id") or content_id(info["post"]), prompt, chosen, rejected
 
 
 def posts(records: list[Record]) -> list[Record]:
@@ -215,7 +215,6 @@ THIRD = {"text": f"{MARKER} third"}
 BAD_RECORDS: dict[str, tuple[Record | str, str]] = {
     "no choice": (omit("choice"), "there is no field 'choice', but info, summaries, worker, extra: add it"),
     "no worker": (omit("worker"), "there is no field 'worker'"),
-    "no id": (record(info={"post": MARKER}), "there is no field 'info.id', but post: add it"),
     "a summary without text": (
         record(summaries=[{"policy": "a"}, THIRD]),
         "no field 'summaries.0.text', but policy",
@@ -238,7 +237,6 @@ BAD_RECORDS: dict[str, tuple[Record | str, str]] = {
     "a number for a text": (info(post=5), "field 'info.post' is 5, but must be a valid string"),
     "confidence in words": (record(extra={"confidence": "high"}), "field 'extra.confidence' is 'high', but must be"),
     "empty worker": (record(worker=" "), "field 'worker' is empty: fill it in or remove the line"),
-    "empty id": (info(id=""), "field 'info.id' is empty"),
     "control character": (info(title=f"{MARKER}\x1f"), r"control character U\+001F in field 'info.title': remove"),
     "control character in an article": (info(post=None, article="a\x1f"), r"U\+001F in field 'info.article'"),
     "a list": ("[1, 2]", "holds a list, not an object: write one object a line"),

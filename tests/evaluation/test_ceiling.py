@@ -1,7 +1,7 @@
 """The oracle: perfect where it knows the scores, as good as the states where it reads them, silent without a truth."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from prefactor.errors import InputError
 from prefactor.evaluation.ceiling import Truth, ceiling_rows, read_truth
 
 TEXTS, SCORES = 80, 3
@@ -31,12 +32,12 @@ class States:
         return self.table[[int(text_id) for text_id in text_ids]]
 
 
-def write_world(folder: Path, wrong: float = 0.0) -> np.ndarray:
+def write_world(folder: Path, wrong: float = 0.0, roles: Mapping[str, tuple[str, ...]] = ROLES) -> np.ndarray:
     """Prepared tables and a split of users who choose by utility, but for a share ``wrong``; scores (T, S)."""
     chance = np.random.default_rng(0)
     scores = chance.normal(size=(TEXTS, SCORES)).astype(np.float32)
     rows, users = [], []
-    for user, (role, parts) in enumerate([*ROLES.items()] * 12):
+    for user, (role, parts) in enumerate([*roles.items()] * 12):
         utility = chance.normal(size=SCORES)
         users.append({"user_id": f"u{user}", "utility": utility.tolist()})
         for part in parts:
@@ -107,3 +108,41 @@ def test_utilities_by_context_and_the_mean_of_two_tastes(tmp_path: Path) -> None
     assert isinstance(truth, Truth)
     np.testing.assert_allclose(truth.utilities["u0"], [[2, 0, 0], [0, 3, 1]])
     np.testing.assert_array_equal(truth.gather([str(text) for text in range(8)])[:, -1], [0, 1] * 4)
+
+
+def test_a_source_without_contexts_has_one_that_holds_everywhere(tmp_path: Path) -> None:
+    """As of users who mix reward models: one vector each, whatever the prompt."""
+    scores = write_world(tmp_path)
+    with_contexts = read_truth(tmp_path)
+    source = json.loads((tmp_path / "source.json").read_text())
+    (tmp_path / "source.json").write_text(json.dumps({name: source[name] for name in ("truth", "scorers")}))
+    truth = read_truth(tmp_path)
+    assert isinstance(truth, Truth) and isinstance(with_contexts, Truth)
+    np.testing.assert_array_equal(truth.table, np.column_stack([scores, np.zeros(TEXTS)]))
+    assert {utility.shape for utility in truth.utilities.values()} == {(1, SCORES)}
+    for user, utility in with_contexts.utilities.items():
+        np.testing.assert_array_equal(truth.utilities[user], utility)
+    assert (accuracy(tmp_path, scores)["true scores"] == 1).all()
+
+
+def test_without_validation_pairs_of_seen_users_those_of_held_out_users_choose_the_penalty(tmp_path: Path) -> None:
+    """Whose they are makes no difference; that they are there does, because few texts of noisy states fit anything."""
+    held_out = {**ROLES, "seen": ("train", "evaluation"), "validation": ("reference", "validation")}
+    scores = write_world(tmp_path, roles=held_out)
+    chance = np.random.default_rng(1)
+    states = np.column_stack([scores @ chance.normal(size=(SCORES, 30)), 2 * chance.normal(size=(TEXTS, 30))])
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    low, high = (pairs[["chosen", "rejected"]].astype(int).agg(kind, axis=1) for kind in ("min", "max"))
+    pairs = pairs[np.where(pairs["part"] == "train", high < TEXTS // 2, low >= TEXTS // 2)]
+    validation = pairs["part"] == "validation"
+
+    def regressed(table: pd.DataFrame) -> pd.Series:
+        table.to_parquet(tmp_path / "pairs.parquet")
+        return accuracy(tmp_path, states)["regressed scores"]
+
+    found = regressed(pairs)
+    moved = pairs.assign(role=pairs["role"].mask(validation, "seen"), user_id=pairs["user_id"].mask(validation, "u0"))
+    pd.testing.assert_series_equal(regressed(moved), found)
+    assert found["overall"] > 0.75
+    with pytest.raises(InputError, match=r"penalty by: raise split\.pairs\.validation"):
+        regressed(pairs[~validation])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from zc.lockfile import LockError, LockFile
 
 from flows.workspace import exclusive
 from prefactor.errors import InputError
@@ -47,3 +48,13 @@ def test_a_living_dvc_command_is_waited_for_and_a_dead_one_is_not(root: Path, mo
 def test_a_folder_without_dvc_needs_no_lock(tmp_path: Path) -> None:
     with alone(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+def test_dvc_cannot_begin_meanwhile_and_is_waited_for(root: Path) -> None:
+    lock = root / ".dvc" / "tmp" / "lock"
+    with alone(root), pytest.raises(LockError):
+        LockFile(str(lock))
+    held = LockFile(str(lock))
+    with pytest.raises(InputError, match="a `dvc` command runs"), alone(root):
+        pass
+    held.close()

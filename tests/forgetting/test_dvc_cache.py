@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from prefactor.errors import InputError
-from prefactor.forgetting.dvc_cache import Cached, cached
+from prefactor.forgetting.dvc_cache import Cached, cached, unlink
 from prefactor.forgetting.sought import Sought
 from prefactor.forgetting.traces import Traces
 from prefactor.preferences import content_id
@@ -136,3 +136,16 @@ def test_a_damaged_lock_file_is_an_error(store: Store) -> None:
 
 def test_a_folder_without_dvc_has_no_cache(tmp_path: Path) -> None:
     assert cached(tmp_path) is None
+
+
+def test_links_to_what_goes_have_their_content_first(store: Store) -> None:
+    """With DVC's `cache.type symlink` the project has links; what else is in those files is others'."""
+    name, other = store.put(f'["{ME}", "b"]'.encode()), store.put(b"nobody")
+    objects = Cached(store.root, store.folder).objects
+    places = [store.root / "data" / "states" / each for each in ("theirs", "others")]
+    for place, key in zip(places, (name, other), strict=True):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(objects[key])
+    unlink([objects[name]], store.root)
+    assert not store.has(name) and places[0].read_text() == f'["{ME}", "b"]' and not places[0].is_symlink()
+    assert places[1].is_symlink() and places[1].read_text() == "nobody"

@@ -91,3 +91,12 @@ def test_tensors_that_do_not_fit_their_names_are_an_error(tmp_path: Path) -> Non
     (tmp_path / "users.json").write_text(json.dumps([*USERS, "one", "more"]))
     with pytest.raises(InputError, match=r"users.safetensors has \[5\] rows for 7 users"):
         in_model(tmp_path, {"7"}).do()
+
+
+@pytest.mark.parametrize("name", ["users.safetensors", "model.safetensors", "users.json"])
+def test_a_model_with_a_torn_file_goes_whole(tmp_path: Path, name: str) -> None:
+    write_model(tmp_path / "model", "lore")
+    torn = tmp_path / "model" / name
+    torn.write_bytes(torn.read_bytes()[:-3])
+    in_model(tmp_path / "model", {"7"}).do()
+    assert not (tmp_path / "model").exists()

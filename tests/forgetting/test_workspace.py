@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from prefactor.errors import InputError
-from prefactor.forgetting.workspace import Workspace, dataset_of, walk, workspaces
+from prefactor.forgetting.workspace import dataset_of, is_output, walk, workspaces
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_inputs_are_their_owners_wherever_they_lie(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     datasets = {"mine": {"input": "data/raw"}, "made": {"source": "stylebench"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"datasets": datasets}))
-    place = Workspace(tmp_path)
+    place = workspaces(tmp_path)[0]
     assert place.inputs() == {"mine": tmp_path / "data" / "raw"}
     assert [place.relative(path).as_posix() for path in place.files()] == [
         "data/prepared/mine/pairs.parquet",
@@ -66,3 +66,27 @@ def test_studies_that_hold_something_are_searched_too(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"neither params.yaml nor dvc.yaml"):
         workspaces(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [
+        ("data/prepared/talks/pairs.parquet", True),
+        ("models/talks/minilm/bt/default/seed-0/users.json", True),
+        ("models/bases/talks/minilm/bt/default/training.json", True),
+        ("reports/index.html", True),
+        ("reports/.index.html.x1y2z3", True),
+        ("reports/search/bt/configurations.csv", True),
+        ("data/raw/survey.jsonl", False),
+        ("data/prepared/README.md", False),
+        ("models/README.md", False),
+        ("models/talks/notes.txt", False),
+        ("models/bases/talks/minilm/bt/notes.txt", False),
+        ("reports/letter.html", False),
+        ("reports/evaluation/README.md", False),
+        ("mlruns/artifacts/my-own/1/artifacts/users.json", False),
+        (".dvc/tmp/log", False),
+    ],
+)
+def test_what_the_pipeline_makes_is_told_from_what_lies_beside_it(path: str, made: bool) -> None:
+    assert is_output(PurePosixPath(path)) == made

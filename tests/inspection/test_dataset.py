@@ -40,6 +40,16 @@ def test_prepared_tables_are_taken_as_they_are(params: Path) -> None:
         assert found == folder, "a folder of prepared tables can be named too"
 
 
+def test_only_loading_needs_the_key_of_pseudonyms(params: Path) -> None:
+    params.write_text(params.read_text() + "pseudonyms: {mine: NO_SUCH_KEY}\n")
+    dataset = named_dataset("mine", params)
+    with pytest.raises(InputError, match="NO_SUCH_KEY"), prepared_tables(dataset):
+        pass
+    folder = prepare(params.parent / "data" / "prepared" / "mine", ROWS)
+    with prepared_tables(dataset) as found:
+        assert found == folder
+
+
 def test_a_file_of_ones_own_needs_no_params(params: Path, tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     options = {"columns": {"user_id": "rater"}}

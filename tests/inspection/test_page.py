@@ -35,7 +35,7 @@ def test_the_page_has_every_cell_and_loads_nothing(summary: Summary, tmp_path: P
         r"<script|<img|<link(?! rel=\"icon\" href=\"data:)|https?://(?!www.w3.org)|url\((?!#)|@import", page
     )
     shown = re.sub(r"<[^>]+>", "\n", page).split("\n")
-    for table in everything(summary):
+    for table in filter(None, everything(summary).values()):
         for row in table.rows:
             assert all(cell in shown or cell in page for cell in row), (table.title, row)
     assert page.count("<svg") == 3, (

@@ -37,9 +37,9 @@ def test_every_figure_of_a_few_rows(tmp_path: Path) -> None:
     assert found.pairs_per_user is not None
     assert (found.pairs_per_user.least, found.pairs_per_user.mean, found.pairs_per_user.most) == (2, 2.5, 3)
     assert found.agreement is not None and (found.agreement.pairs, found.agreement.value) == (1, 0.0)
-    assert found.chosen_longer is not None
-    assert found.chosen_longer.value == pytest.approx((1 + (0 + 0 + 0.5) / 3) / 2), "per user, then over users"
-    assert found.chosen_longer.interval.n == 2
+    assert found.balance is not None
+    assert found.balance.longer.value == pytest.approx((1 + (0 + 0 + 0.5) / 3) / 2), "per user, then over users"
+    assert found.balance.longer.intervals[0].n == 2
     assert found.margins is not None and (found.margins.known, found.margins.mean) == (4, 0.875)
     assert found.margins.quantiles[0] == -2.0 and found.margins.quantiles[-1] == 4.0
     assert found.turns == Turns(4, 2, 0, 1, {0: 2, 1: 2})
@@ -57,8 +57,8 @@ def test_it_sees_what_the_gate_sees(tmp_path: Path) -> None:
     assert [lengths.least, lengths.median, lengths.most] == [
         expected[name] for name in ("minimum", "median", "maximum")
     ]
-    assert found.chosen_longer is not None
-    assert found.chosen_longer.value == pytest.approx(seen["label_balance"]["chosen_longer"]), "all gave as many pairs"
+    assert found.balance is not None
+    assert found.balance.longer.value == pytest.approx(seen["label_balance"]["chosen_longer"]), "all gave as many pairs"
     assert found.margins is None and found.turns is None
 
 
@@ -70,8 +70,8 @@ def test_without_prompts_there_are_no_lengths_of_them(tmp_path: Path) -> None:
 
 def test_one_user_has_shares_without_intervals(tmp_path: Path) -> None:
     found = summarise(prepare(tmp_path / "one", ROWS[:2]), "one")
-    assert found.chosen_longer is not None and found.chosen_longer.value == 1.0
-    assert (found.chosen_longer.interval.low, found.chosen_longer.interval.n) == (None, 1)
+    assert found.balance is not None and found.balance.longer.value == 1.0
+    assert (found.balance.longer.intervals[0].low, found.balance.longer.intervals[0].n) == (None, 1)
     assert found.agreement is None
 
 
@@ -110,4 +110,4 @@ def test_a_user_without_pairs_counts_as_one(tmp_path: Path) -> None:
     change(folder / "users.parquet", lambda old: pd.concat([old, pd.DataFrame([{"user_id": "idle"}])]))
     found = summarise(folder, "few")
     assert found.pairs_per_user is not None and found.pairs_per_user.least == 0
-    assert found.chosen_longer is not None and found.chosen_longer.interval.n == 2
+    assert found.balance is not None and found.balance.longer.intervals[0].n == 2

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from prefactor.datasets.samples import write_sample
 from prefactor.errors import InputError
 from prefactor.inspection.dataset import own_file
 from prefactor.inspection.findings import found
@@ -49,7 +50,7 @@ def tried(path: Path, docs: Path | None = None, split: Row | None = None, **opti
 def test_reasons_places_and_what_a_split_leaves_unused(tmp_path: Path) -> None:
     share = {"pairs": {"train": 3, "validation": 1, "evaluation": 3, "reference": 3}}
     trial = tried(write(tmp_path / "own.jsonl", scored()), split=share)
-    assert trial.passed and (trial.rows, trial.users) == (364, 10)
+    assert trial.passed and (trial.read, trial.users) == ({"rows": 364}, 10)
     text = found(trial, None)
     for line in (
         "own.jsonl: 364 rows make 120 pairs of 10 users",
@@ -116,8 +117,30 @@ def test_a_split_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     trial = tried(path, split={"users": {"seen": 100, "validation": 1, "unseen": 1}})
     assert not trial.passed and not trial.tables.failures and trial.split is None
     assert "refused: split.users asks for seen 100" in found(trial, None)
+    few = write(path, scored()[:9])  # one user
+    trial = tried(few)
+    assert trial.passed and trial.refusal and "that was the default split" in found(trial, None)
+    trial = tried(few, split={})
+    assert not trial.passed and "default split" not in found(trial, None)
     with pytest.raises(InputError, match=r"split: unknown key 'sed'.*did you mean 'seed'"):
         tried(path, split={"sed": 1})
+
+
+def test_users_with_pseudonyms_are_counted_and_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_OF_TRIALS", "0123456789abcdef" * 4)
+    dataset = own_file(write(tmp_path / "own.jsonl", scored()), {})
+    trial = attempt(replace(dataset, root=tmp_path, key_variable="KEY_OF_TRIALS"), QualityParameters())
+    text = found(trial, None)
+    assert "  1 users without pairs (nothing of theirs is left)\n" in text and "lonely" not in text
+    assert "row 363" in text
+
+
+def test_what_was_read_is_said_by_what_it_is(tmp_path: Path) -> None:
+    write_sample("prism", tmp_path / "prism")
+    trial = attempt(own_file(tmp_path / "prism", {}, "prism"), QualityParameters())
+    assert len(trial.read) > 1 and "rows" not in trial.read
+    first = found(trial, None).splitlines()[0]
+    assert all(f"{count:,} {what}" in first for what, count in trial.read.items())
 
 
 def test_what_cannot_be_read_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:

@@ -87,7 +87,10 @@ def test_what_changed_is_measured(versions: Versions) -> None:
     before, after = (pd.read_parquet(folder / "pairs.parquet") for folder in versions)
     size = pd.read_parquet(previous / "texts.parquet").set_index("text_id").response.str.len()
     longer = [
-        (np.sign(size[pairs.chosen].to_numpy() - size[pairs.rejected].to_numpy()) / 2 + 0.5).mean()
+        pairs.assign(longer=np.sign(size[pairs.chosen].to_numpy() - size[pairs.rejected].to_numpy()) / 2 + 0.5)
+        .groupby("user_id")["longer"]
+        .mean()
+        .mean()
         for pairs in (before, after)
     ]
     counts = [pairs.user_id.value_counts().to_numpy() for pairs in (before, after)]

@@ -11,6 +11,7 @@ import pytest
 
 from prefactor.datasets.files import FilesParameters, load
 from prefactor.errors import InputError
+from prefactor.preferences import content_id
 from prefactor.quality import QualityParameters, validate_split, validate_tables
 from prefactor.splitting import SplitParameters, split
 from tests.quality.small import change, make_preferences, pair, text
@@ -82,8 +83,8 @@ def test_faults_of_values_are_found_with_their_rows(prepared: Path, tmp_path: Pa
     found = {name: sorted(frame.iloc[:, 0].astype(str)) for name, frame in rows.items() if "judgements" not in name}
     assert found == {
         "texts-text_id-values-to-be-unique": [texts.text_id[0]] * 2,
-        "texts-response-values-to-match-regex": [blank["text_id"]],
-        "texts-response-value-lengths-to-be-between": [long["text_id"]],
+        "texts-response_blank-values-to-be-in-set": [blank["text_id"]],
+        "texts-response_characters-values-to-be-between": [long["text_id"]],
         "pairs-pair_id-values-to-be-unique": [pairs.pair_id[7]] * 2,
         "pairs-margin-values-to-be-between": [infinite["pair_id"]],
         "candidates-kind-values-to-not-be-null": ["g0"],
@@ -156,12 +157,51 @@ def test_a_wrong_schema_ends_the_gate_before_queries(prepared: Path, tmp_path: P
 def test_rows_are_limited_in_files_and_text_in_docs(prepared: Path, tmp_path: Path) -> None:
     """All rows are counted though not all are written; and markup in the data is no markup of the page."""
     evil = "<script>alert('x')</script><b>"
-    change(prepared / "texts.parquet", lambda old: pd.concat([pd.DataFrame([text(evil, evil)]), old]))
+    twice = pd.DataFrame([{**text(evil, evil), "text_id": evil}] * 2)
+    change(prepared / "texts.parquet", lambda old: pd.concat([twice, old]))
     message, rows = fail(prepared, tmp_path / "docs", QualityParameters(maximum_characters=5, failing_rows=4))
-    assert len(rows["texts-response-value-lengths-to-be-between"]) == 4
-    assert "max_value 5): 37 row(s)" in message
+    assert len(rows["texts-response_characters-values-to-be-between"]) == 4
+    assert "max_value 5): 38 row(s)" in message
     page = pages(tmp_path / "docs")["texts.html"]
     assert "&lt;script&gt;alert" in page and "<script" not in page and "<b>" not in page
+
+
+def test_failed_texts_are_told_by_id_and_length_without_their_words(prepared: Path, tmp_path: Path) -> None:
+    long = text("Secret question?", "secret " * 9)
+    change(prepared / "texts.parquet", lambda old: pd.concat([old, pd.DataFrame([long])]))
+    message, rows = fail(prepared, tmp_path / "docs", QualityParameters(maximum_characters=60))
+    assert set(rows) == {"texts-response_characters-values-to-be-between"} and "observed 63" in message
+    row = rows["texts-response_characters-values-to-be-between"].iloc[0]
+    assert (row.text_id, row.prompt_characters, row.response_characters) == (long["text_id"], 16, 63)
+    written = [path for path in (tmp_path / "docs").rglob("*") if path.is_file()]
+    assert not any("secret" in path.read_text().lower() for path in written)
+
+
+def test_characters_and_blanks_are_what_python_takes_them_for(prepared: Path, tmp_path: Path) -> None:
+    """DuckDB counts them, whose white space is that of ASCII unless it is told."""
+    odd = [chr(point) for point in range(1, 0x3100)] + ["\U0001f986", "e\u0301", "\u00a0\u3000"]
+    change(prepared / "texts.parquet", lambda old: pd.concat([old, pd.DataFrame([text("Odd?", each) for each in odd])]))
+    parameters = QualityParameters(maximum_characters=1000, failing_rows=1000)
+    _, rows = fail(prepared, tmp_path / "docs", parameters)
+    assert set(rows) == {"texts-response_blank-values-to-be-in-set"}
+    found = rows["texts-response_blank-values-to-be-in-set"].set_index("text_id").response_characters.to_dict()
+    assert found == {content_id("Odd?", each): len(each) for each in odd if not re.search(r"\S", each)}
+
+
+def test_texts_of_other_types_and_null_texts_are_found(prepared: Path, tmp_path: Path) -> None:
+    texts = pd.read_parquet(prepared / "texts.parquet")
+    nulls = texts.assign(response=texts.response.where(texts.index != 5))
+    nulls.to_parquet(prepared / "texts.parquet")
+    _, rows = fail(prepared, tmp_path / "nulls")
+    (found,) = rows["texts-response_characters-values-to-not-be-null"].text_id
+    assert found == texts.text_id[5]
+    texts.assign(response=5).to_parquet(prepared / "texts.parquet")
+    _, rows = fail(prepared, tmp_path / "numbers")
+    assert set(rows) == {"texts-response-values-to-be-of-type"}
+    assert list(rows["texts-response-values-to-be-of-type"].column) == ["text_id", "prompt", "response"]
+    texts.iloc[:0].to_parquet(prepared / "texts.parquet")
+    _, rows = fail(prepared, tmp_path / "none")
+    assert "texts-table-row-count-to-be-between" in rows
 
 
 def test_empty_prompts_pass_only_where_the_source_says_so(tmp_path: Path) -> None:
@@ -171,7 +211,7 @@ def test_empty_prompts_pass_only_where_the_source_says_so(tmp_path: Path) -> Non
     source = json.loads((folder / "source.json").read_text())
     (folder / "source.json").write_text(json.dumps({**source, "empty_prompts": False}))
     _, rows = fail(folder, tmp_path / "docs")
-    assert len(rows["texts-prompt-value-lengths-to-be-between"]) == 36
+    assert len(rows["texts-prompt_characters-values-to-be-between"]) == 36
 
 
 @pytest.mark.parametrize("name", ["texts.parquet", "source.json"])

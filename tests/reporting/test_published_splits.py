@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
+from prefactor.episodes import reference_sizes
 from prefactor.reporting import ReportContext, write_report
 from prefactor.reporting.context import DatasetFacts
 from prefactor.reporting.published_splits import (
@@ -41,6 +43,12 @@ def manifest(figures: Figures, train: int | float = 45) -> dict[str, Any]:
     }
 
 
+def counts(figures: Figures) -> tuple[int, ...]:
+    """Training pairs of each seen user, as even as they can be."""
+    users, pairs = int(figures.seen_users), round(figures.seen_users * (figures.training_c + figures.training_d))
+    return tuple(pairs // users + (user < pairs % users) for user in range(users))
+
+
 def methods(reference: object, **before: object) -> dict[str, Any]:
     """Parameters of a run: VRF, after methods whose episodes take other references."""
     named = {**before, "vrf": reference}
@@ -51,7 +59,9 @@ def methods(reference: object, **before: object) -> dict[str, Any]:
 def row(
     source: str, figures: Figures, parameters: Mapping[str, Any], rows: Mapping[str, int], train: int | float = 45
 ) -> SplitRow:
-    facts = DatasetFacts(source={"name": source, "rows": rows}, manifest=manifest(figures, train))
+    facts = DatasetFacts(
+        source={"name": source, "rows": rows}, manifest=manifest(figures, train), training_pairs=counts(figures)
+    )
     (found,) = published_splits(ReportContext(datasets={"mine": facts}, parameters=parameters))
     return found
 
@@ -131,6 +141,34 @@ def test_files_are_the_published_ones_by_their_rows() -> None:
             assert not reads_published_files({"name": source, "rows": {}})
     for other in ({}, {"name": "stylebench", "rows": {"prompts": 9_402}}, {"name": "prism"}):
         assert not reads_published_files(other)
+
+
+def test_a_sample_of_the_published_size_is_not_the_published_files() -> None:
+    for source, rows in FILES.items():
+        assert not reads_published_files({"name": source, "rows": rows, "sample": True})
+        assert reads_published_files({"name": source, "rows": rows, "sample": False})
+
+
+@pytest.mark.parametrize(("reference", "sizes"), [(9, [0, 1, 4, 9, 9]), (0.3333, [0, 1, 2, 3, 10])])
+def test_pairs_of_training_are_those_that_episodes_draw_of_uneven_users(
+    reference: int | float, sizes: list[int]
+) -> None:
+    """A user of one pair has nothing to learn from, one of two a single pair; a share is rounded user by user."""
+    own = (1, 2, 5, 10, 30)
+    assert reference_sizes(torch.tensor(own), reference, torch.Generator()).tolist() == sizes
+    source = "personalllm" if reference == 9 else "prism"
+    figures = PERSONALLLM._replace(seen_users=5, training_c=0, training_d=sum(own) / 5)
+    facts = DatasetFacts(source={"name": source}, manifest=manifest(figures), training_pairs=own)
+    (found,) = published_splits(ReportContext(datasets={"mine": facts}, parameters=methods(reference)))
+    _, c, d, *_ = found.verdicts
+    here = [float((item.here or item.verdict).split("here ")[1]) for item in (c, d)]
+    assert here == pytest.approx([sum(sizes) / 5, (sum(own) - sum(sizes)) / 5])
+
+
+def test_episodes_that_leave_pairs_out_are_not_those_of_the_table() -> None:
+    asked = methods(9)
+    asked["methods"]["vrf"]["default"]["training"]["episodes"]["apart"] = True
+    assert row("personalllm", PERSONALLLM, asked, {}).episodes == ""
 
 
 def test_other_sources_and_datasets_outside_the_run_have_no_row() -> None:

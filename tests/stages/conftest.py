@@ -136,16 +136,19 @@ class Project:
         (self.folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 
+MARKER = "quagga"  # in every text of a person's own file: no message may hold it
+
+
 def write_own_file(path: Path, users: int = 12, prompts: int = 12) -> None:
     """Preferences as a person would bring them: JSONL, one column named otherwise, one pair given twice."""
     rows = [
         {
             "rater": f"rater {user}",
-            "prompt": f"Where should person {user} spend holiday number {prompt}?",
-            "chosen": f"By the sea, in the house with {prompt + 2} windows.",
-            "rejected": "At home."
+            "prompt": f"Where should the {MARKER} of {user} spend holiday number {prompt}?",
+            "chosen": f"By the sea, in the {MARKER} house with {prompt + 2} windows.",
+            "rejected": f"At home, {MARKER}."
             if prompt % 2
-            else f"In the mountains, on the path that takes {user + 3} long hours up.",
+            else f"In the mountains, on the {MARKER} path that takes {user + 3} long hours up.",
         }
         for user in range(users)
         for prompt in range(prompts)

@@ -103,6 +103,14 @@ def test_a_study_has_its_own_data_only(project: Path) -> None:
     assert found == {"run": {"seeds": [0]}, "datasets": {"b": {"source": "y"}}, "methods": {}}
 
 
+def test_a_study_has_its_own_pseudonyms_only(project: Path) -> None:
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    (project / "params.yaml").write_text(yaml.safe_dump({**values, "pseudonyms": {"a": "KEY"}}))
+    (project / "studies/mine/study.yaml").write_text(yaml.safe_dump({"datasets": {"b": {"source": "y"}}}))
+    study("mine")
+    assert yaml.safe_load((project / "studies/mine/params.yaml").read_text())["pseudonyms"] == {}
+
+
 @pytest.mark.parametrize(
     ("written", "said"), [("evalution", "did you mean 'evaluation'"), ("dataset", "did you mean 'datasets'")]
 )

@@ -10,7 +10,7 @@ from pyarrow.json import ParseOptions, ReadOptions, read_json
 
 from prefactor.datasets.columns import KINDS, TYPES, WANTED, Kind
 from prefactor.datasets.inputs import InputFile
-from prefactor.datasets.rows import shorten, without_content, without_text
+from prefactor.datasets.rows import recognisable, without_content, without_text
 from prefactor.errors import InputError
 
 BLOCK_BYTES = 1 << 24  # a line must be shorter
@@ -65,20 +65,20 @@ def _find_fault(file: InputFile, kinds: Mapping[str, Kind]) -> None:
 
 def _check(place: str, column: str, kind: Kind, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, PYTHON_TYPES[kind]):
-        shown = without_text(value) if kind == "text" else f"{shorten(value)}, a {type(value).__name__}"
+        shown = without_text(value) if kind == "text" else f"{recognisable(value)}, a {type(value).__name__}"
         found = f"{column!r} is {shown}"
         raise InputError(f"{place}: {found}, but must be {WANTED[kind]}: convert it")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise InputError(f"{place}: {column!r} is {value}, which needs more than 64 bits: write it as a string")
     if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        shown = without_text(value) if kind == "text" else shorten(value)
+        shown = without_text(value) if kind == "text" else recognisable(value)
         raise InputError(f"{place}: {column!r} holds half of a surrogate pair ({shown}): remove it")
 
 
 def _check_same_type(place: str, column: str, value: Any, first_line: int, first: Any) -> None:
     if isinstance(value, str) != isinstance(first, str):
-        before = f"{shorten(first)} on line {first_line}"
-        raise InputError(f"{place}: {column!r} is {shorten(value)} but {before}: write all as strings")
+        before = f"{recognisable(first)} on line {first_line}"
+        raise InputError(f"{place}: {column!r} is {recognisable(value)} but {before}: write all as strings")
 
 
 def _objects(file: InputFile) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -101,7 +101,7 @@ def _object(line: str, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{place}: holds a {type(value).__name__}, not an object; {fix}")
     if isinstance(value, Repeating):
-        raise InputError(f"{place}: key {value.key!r} is given twice: keep one")
+        raise InputError(f"{place}: key {recognisable(value.key)} is given twice: keep one")
     return value
 
 

@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from prefactor.atomic import atomic_folder
+from prefactor.atomic import atomic_folder, write_json
+from prefactor.datasets.published import MARK
 from prefactor.errors import InputError
 from prefactor.parameters import nearest
 
@@ -62,3 +63,4 @@ def write_sample(source: str, folder: Path, parameters: Any | None = None) -> No
         raise InputError(f"{folder} exists and is not an empty folder: name another one")
     with atomic_folder(folder) as scratch:
         sample.write(parameters or sample.Parameters(), scratch)
+        write_json(scratch / MARK, {"sample": source})

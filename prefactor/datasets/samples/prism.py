@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from prefactor.datasets.prism import EMPTY
 from prefactor.datasets.samples.writing import UNICODE, Question, lengthened, questions, tastes
 from prefactor.seeds import mixed_seed
 
@@ -20,6 +21,7 @@ AGES = ("18-24 years old", "25-34 years old", "35-44 years old", "45-54 years ol
 GENDERS = ("Female", "Male", "Non-binary / third gender", "Prefer not to say")
 ETHNICITIES = ("White", "Black", "Asian")
 REGIONS = ("UK", "US", "Europe", "Africa", "Latin America", "Asia")
+WHEN = {"generated_datetime": "2023-11-22 10:00:00", "timing_duration_s": 600.0, "timing_duration_mins": 10.0}
 STATED = ("values", "creativity", "fluency", "factuality", "diversity", "safety", "personalisation", "helpfulness")
 
 
@@ -81,7 +83,7 @@ def _conversations_of(place: int, parameters: PrismSample) -> int:
 
 
 def _answers(person: Person, rng: np.random.Generator) -> Record:
-    def one(values: tuple[str, ...]) -> str:
+    def one(values: tuple[Any, ...]) -> Any:
         return values[int(rng.integers(len(values)))]
 
     return {
@@ -89,8 +91,16 @@ def _answers(person: Person, rng: np.random.Generator) -> Record:
         "survey_only": False,
         "num_completed_conversations": 6,
         "consent": "Yes, I consent to take part",
+        "consent_age": "I certify that I am 18 years of age or over",
+        "study_id": person.user_id,
+        "study_locale": "us",
         "lm_familiarity": one(("Not familiar at all", "Somewhat familiar", "Very familiar")),
-        "lm_frequency_use": one(("Every day", "Once per week", "Less than one a year")),
+        "lm_indirect_use": one(("Yes", "No", "Unsure")),
+        "lm_direct_use": one(("Yes", "No", "Unsure")),
+        "lm_frequency_use": one(("Every day", "Once per week", "Less than one a year", None)),
+        "lm_usecases": {"homework_assistance": 0, "research": 1, "other": 0, "other_text": None},
+        "order_lm_usecases": {"homework_assistance": 1, "research": 0, "other": 2},
+        "order_stated_prefs": {name: place for place, name in enumerate(STATED)},
         "self_description": f"I am person {person.user_id}, and I like plain words.",
         "system_string": "Answer me plainly.",
         "age": one(AGES),
@@ -101,10 +111,21 @@ def _answers(person: Person, rng: np.random.Generator) -> Record:
         "english_proficiency": one(("Native speaker", "Fluent", "Advanced")),
         "religion": {"self_described": "none", "categorised": "Non-religious", "simplified": "No Affiliation"},
         "ethnicity": {"self_described": "white", "categorised": "White", "simplified": one(ETHNICITIES)},
-        "location": {"birth_region": one(REGIONS), "reside_region": one(REGIONS), "special_region": one(REGIONS)},
+        "location": _location(one(REGIONS), one(REGIONS)),
         "stated_prefs": {name: int(rng.integers(0, 101)) for name in STATED} | {"other": None, "other_text": "Short."},
+        "included_in_US_REP": False,
+        "included_in_UK_REP": False,
         "included_in_balanced_subset": person.balanced,
+        **WHEN,
     }
+
+
+def _location(born: str, lives: str) -> Record:
+    """Where somebody was born and lives; the special region is that of birth."""
+    country = {"birth_country": born, "birth_countryISO": born[:3].upper(), "reside_country": lives}
+    regions = {"birth_region": born, "birth_subregion": born, "reside_region": lives, "reside_subregion": lives}
+    iso = {"reside_countryISO": lives[:3].upper(), "same_birth_reside_country": "Yes" if born == lives else "No"}
+    return {**country, **iso, **regions, "special_region": born}
 
 
 class _Writer:
@@ -137,7 +158,9 @@ class _Writer:
 
     def _exchange(self, person: Person, question: Question, turn: int, model: tuple[str, str]) -> tuple[str, Records]:
         """What is asked in a turn, and the answers with their scores."""
-        said = question.text if self.interactions != 7 or not self.awkward else f"{question.text} {UNICODE}"
+        said = question.text
+        if self.awkward:
+            said = {4: EMPTY, 7: f"{said} {UNICODE}"}.get(self.interactions, said)
         responses = self._responses(question, turn)
         scores = self._scores(person, question, len(responses))
         best = int(np.argmax([-1 if score is None else score for score in scores]))
@@ -146,7 +169,7 @@ class _Writer:
             {
                 "content": response,
                 "turn": turn,
-                "if_chosen": place == best,
+                "if_chosen": place == best or (score is not None and score == scores[best]),
                 "score": score,
                 "model_name": name,
                 "model_provider": provider,
@@ -177,6 +200,7 @@ class _Writer:
             "performance_attributes": {},
             "choice_attributes": {},
             "open_feedback": "It was fine.",
+            **WHEN,
         }
 
     def _responses(self, question: Question, turn: int) -> list[str]:
@@ -187,6 +211,8 @@ class _Writer:
             return [texts[0], *texts[:-1]]
         if self.awkward and self.interactions == 9:
             return [lengthened(texts[0]), *texts[1:]]
+        if self.awkward and self.interactions == 2:
+            return [EMPTY, *texts[1:]]
         return texts
 
     def _models(self, turn: int, model: tuple[str, str], count: int) -> list[tuple[str, str]]:

@@ -142,11 +142,14 @@ def _awkward(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         elif number == 2:
             record |= {"summaries": [first | {"text": "\n"}, second]}
         elif number == 3:
-            record |= {"info": record["info"] | {"post": f"{record['info']['post']} {UNICODE}"}}
+            more = {"id": "t3_unicode", "post": f"{record['info']['post']} {UNICODE}"}
+            record |= {"info": record["info"] | more}
         elif number == 4:
             record |= {"info": record["info"] | {"id": "t3_long", "post": lengthened(record["info"]["post"])}}
         elif number == 5:
             record |= {"info": record["info"] | {"id": "t3_blank", "post": " "}}
+        elif number == 7:
+            record |= {"info": {name: value for name, value in record["info"].items() if name != "id"}}
         elif number % 50 == 6:
             article = {"id": f"news{number}", "article": record["info"]["post"], "site": "cnn", "title": "News"}
             record |= {"info": article, "batch": "cnndm0", "split": "valid2"}
