@@ -153,6 +153,7 @@ def test_models_that_had_seen_them_are_named(reports: dict[str, Report]) -> None
     assert {each.seen for each in unseen.values()} == {"perhaps chosen with their pairs"}, "the split went before"
 
 
+@pytest.mark.system
 def test_rebuilt_they_do_not_come_back(
     made: Project, reports: dict[str, Report], people: dict[str, str], traces: set[str]
 ) -> None:

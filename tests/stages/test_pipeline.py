@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from prefactor.evaluation.results import PER_USER
-from tests.stages.conftest import Project, make_project, tiny_parameters
+from tests.stages.conftest import MARKER, Project, make_project, tiny_parameters
+from tests.stages.words import cells_of, readable_under, spans_of, texts_of
 from tests.stub_judge import stub_judge
 
 
@@ -159,6 +160,23 @@ def test_a_search_scores_default_and_what_it_draws_best_first(whole: Project) ->
     assert changes[0] == {} and changes[1] != changes[2] and set(changes[1]) == {"training"}
     parts = table[[f"stylebench/minilm {name}" for name in ("seen", "1", "3")]]
     assert np.allclose(table["score"], parts.mean(axis=1)) and not list(whole.folder.glob("reports/search/*.part"))
+
+
+def test_no_stage_says_what_people_wrote(whole: Project) -> None:
+    said = [whole.run(f"stages.{stage}", "mine") for stage in ("prepare", "validate", "split", "validate_split")]
+    said.append(whole.run("stages.embed", "stylebench", "minilm"))
+    words = "".join(done.stdout + done.stderr for done in said)
+    assert "mine" in words
+    assert MARKER in (whole.folder / "mine.jsonl").read_text() and MARKER not in words
+    assert not spans_of([words]) & spans_of(texts_of(whole, "stylebench"))
+
+
+def test_mlflow_keeps_no_text_of_the_data(whole: Project, tmp_path: Path) -> None:
+    whole.run("stages.publish", "--tracking-uri", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    kept = [*cells_of(tmp_path / "mlflow.db"), *readable_under(tmp_path)]
+    assert any("learning_rate" in text for text in kept)
+    assert not [text for text in kept if MARKER in text]
+    assert not spans_of(kept) & spans_of(texts_of(whole, "stylebench"))
 
 
 def test_a_second_repro_runs_nothing(whole: Project) -> None:
