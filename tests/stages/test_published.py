@@ -108,3 +108,4 @@ def test_the_published_sources_go_through_the_pipeline_and_stand_beside_the_publ
     rows = re.findall(r'<tr><th scope="row">(.*?)<span class="ci">(.*?)</span></th>', article)
     assert rows == [("PersonalLLM", "personalllm"), ("TL;DR (n = 100)", "tldr"), ("PRISM", "prism")]
     assert "Who it is right about" in page and "gender" in page
+    assert page.count("Made from sample files") == len(SIZES)
