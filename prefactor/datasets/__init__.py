@@ -5,32 +5,22 @@ line in ``SOURCES``.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from prefactor.datasets.lazy import LazyModule
 from prefactor.errors import InputError
 from prefactor.parameters import build, nearest
 from prefactor.preferences import Preferences
 
 
-@dataclass(frozen=True)
-class Source:
-    """A source by name: its module, imported when it is first used, and its parameters' class in there."""
-
-    module: str
-    parameters: str
-
-    @property
-    def Parameters(self) -> type[Any]:
-        """The frozen dataclass of the source's options."""
-        return getattr(import_module(self.module), self.parameters)
+class Source(LazyModule):
+    """A source by its module."""
 
     @property
     def load(self) -> Callable[[Any, Path], Preferences]:
         """``load(parameters, input)``: read or make the preferences."""
-        return import_module(self.module).load
+        return self._get("load")
 
 
 SOURCES: dict[str, Source] = {

@@ -5,38 +5,28 @@ are not, and stand in for them in tests and benchmarks; figures measured on them
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from prefactor.atomic import atomic_folder, write_json
+from prefactor.datasets.lazy import LazyModule
 from prefactor.datasets.published import MARK
 from prefactor.errors import InputError
 from prefactor.parameters import nearest
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A source's sample: its module, imported when it is first used, and its parameters' class in there."""
-
-    module: str
-    parameters: str
-
-    @property
-    def Parameters(self) -> type[Any]:
-        """The frozen dataclass of its sizes."""
-        return getattr(import_module(self.module), self.parameters)
+class Sample(LazyModule):
+    """A source's sample by its module; its parameters are its sizes."""
 
     @property
     def published(self) -> Any:
         """The sizes that make as many rows as were published, with texts about as long."""
-        return import_module(self.module).PUBLISHED
+        return self._get("PUBLISHED")
 
     @property
     def write(self) -> Callable[[Any, Path], None]:
         """``write(parameters, folder)``."""
-        return import_module(self.module).write
+        return self._get("write")
 
 
 SAMPLES = {
