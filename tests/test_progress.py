@@ -30,6 +30,13 @@ def test_a_line_says_rate_share_and_time_left() -> None:
     assert shown.line(25.0, "loss 0.5") == "embed: 50/200 texts (25 %) | 2.0 texts/s | 1:15 left | loss 0.5"
 
 
+def test_tokens_are_shown_as_a_rate_over_all_the_time() -> None:
+    shown = Progress("embed", 200, "texts", io.StringIO())
+    for _ in range(5):
+        shown.advance(10, tokens=12_000)
+    assert shown.line(25.0) == "embed: 50/200 texts (25 %) | 2.0 texts/s | 1:15 left | 2,400 tokens/s"
+
+
 def test_hours_are_shown_as_hours() -> None:
     assert "2:46:40 left" in Progress("x", 10001, "steps", io.StringIO(), done=1).line(1.0)
 

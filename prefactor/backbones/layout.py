@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
+from prefactor.backbones.reading import Spans
 from prefactor.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,26 +52,53 @@ class Layout:
 PLAIN = Layout("", BLANK_LINE, "", chat=False)
 
 
-def chat_layout(tokenizer: "PreTrainedTokenizerBase") -> Layout:
-    """The layout of a tokenizer's chat template: one user turn, one assistant turn, no system prompt of ours.
+def chat_layout(tokenizer: "PreTrainedTokenizerBase", system: str | None = None) -> Layout:
+    """The layout of a tokenizer's chat template: one user turn, one assistant turn, before them perhaps a system turn.
 
-    White space after the end-of-turn token is left out, so that the last token is the one that ends the turn.
+    Without ``system`` the template may still write a system prompt of its own. White space after the end-of-turn token
+    is left out, so that the last token is the one that ends the turn. Raises InputError where the template fails, or
+    does not show the turns.
     """
     turns = [{"role": "user", "content": PROMPT_MARK}, {"role": "assistant", "content": RESPONSE_MARK}]
-    text = str(tokenizer.apply_chat_template(turns, tokenize=False, date_string=TEMPLATE_DATE))
-    head, found_prompt, rest = text.partition(PROMPT_MARK)
+    if system is not None:
+        turns.insert(0, {"role": "system", "content": system})
+    head, found_prompt, rest = _rendered(tokenizer, turns).partition(PROMPT_MARK)
     middle, found_response, tail = rest.partition(RESPONSE_MARK)
     if not (found_prompt and found_response):
-        raise InputError("the tokenizer's chat template does not show a user's and an assistant's turn as given")
+        raise InputError(
+            "the tokenizer's chat template does not show a user's and an assistant's turn as given: correct it, or use "
+            "layout 'plain'"
+        )
+    if system is not None and system.strip() not in head:
+        raise InputError("the tokenizer's chat template does not show a system turn: leave the system prompt out")
     return Layout(head, middle, tail.rstrip(), chat=True)
+
+
+def _rendered(tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, str]]) -> str:
+    from jinja2 import TemplateError
+
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, date_string=TEMPLATE_DATE))
+    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        roles = ", ".join(turn["role"] for turn in turns)
+        fix = "leave the system prompt out, or correct it" if "system" in roles else "correct it, or use layout 'plain'"
+        raise InputError(f"the tokenizer's chat template fails on turns of {roles} ({error}): {fix}") from error
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids of N texts, special tokens included, and which of them were shortened to fit."""
+    """Token ids of N texts, special tokens included.
 
-    ids: list[list[int]]
-    truncated: np.ndarray  # (N,) bool
+    ids        N arrays (L,) int64
+    responses  where each text's response is, the tokens that end its turn in a chat included
+    truncated  (N,) bool: shortened to fit
+    cut        (N,) bool: so much that the response lost its end, too
+    """
+
+    ids: list[np.ndarray]
+    responses: Spans
+    truncated: np.ndarray
+    cut: np.ndarray
 
 
 class Tokeniser:
@@ -95,29 +123,45 @@ class Tokeniser:
         """
         texts = [self.layout.text(prompt, response) for prompt, response in zip(prompts, responses, strict=True)]
         encodings = self._backend.encode_batch(texts, add_special_tokens=False)
-        truncated = np.array([len(encoding) > self._room for encoding in encodings], dtype=bool)
-        ids = [encoding.ids for encoding in encodings]
-        for row in np.flatnonzero(truncated).tolist():
-            ids[row] = self._shorten(encodings[row], self.layout.cuts(prompts[row], responses[row]))
-        ids = [[*self._prefix, *body, *self._suffix] for body in ids]
-        if empty := [row for row, tokens in enumerate(ids) if not tokens]:
-            raise InputError(f"{len(empty)} text(s) make no token, e.g. {texts[empty[0]]!r}: drop them")
-        return Tokens(ids, truncated)
+        fitted = [
+            self._fit(encoding, self.layout.cuts(prompt, response))
+            for encoding, prompt, response in zip(encodings, prompts, responses, strict=True)
+        ]
+        ids = [np.array([*self._prefix, *body.ids, *self._suffix], dtype=np.int64) for body in fitted]
+        if empty := [row for row, tokens in enumerate(ids) if not len(tokens)]:
+            raise InputError(f"{len(empty)} text(s) make no token, the first in row {empty[0]}: drop them")
+        start = np.array([len(self._prefix) + body.response for body in fitted], dtype=np.int64)
+        stop = np.array([len(tokens) - len(self._suffix) for tokens in ids], dtype=np.int64)
+        truncated = np.array([body.lost > 0 for body in fitted], dtype=bool)
+        return Tokens(ids, Spans(start, stop), truncated, np.array([body.lost_response > 0 for body in fitted], bool))
 
-    def _shorten(self, encoding: Encoding, cuts: tuple[int, int, int, int]) -> list[int]:
+    def _fit(self, encoding: Encoding, cuts: tuple[int, int, int, int]) -> "_Fitted":
         ids, starts = encoding.ids, [start for start, _ in encoding.offsets]
         prompt_start, prompt_end, response_start, response_end = (bisect_left(starts, cut) for cut in cuts)
-        excess = len(ids) - self._room
+        excess = max(len(ids) - self._room, 0)
         from_prompt = min(excess, prompt_end - prompt_start)
         from_response = min(excess - from_prompt, response_end - response_start)
+        if not excess:
+            return _Fitted(ids, response_start, 0, 0)
         kept = ids[prompt_start + from_prompt : response_end - from_response]
-        return [*ids[:prompt_start], *kept, *ids[response_end:]][: self._room]
+        whole = [*ids[:prompt_start], *kept, *ids[response_end:]][: self._room]
+        return _Fitted(whole, min(response_start - from_prompt, len(whole)), excess, from_response)
 
     def _check_room(self) -> None:
         fixed = len(self._backend.encode(self.layout.text("", ""), add_special_tokens=False))
         if self._room <= fixed:
             used = fixed + len(self._prefix) + len(self._suffix)
             raise InputError(f"max_tokens is {self.max_tokens}, but {used} surround every text: raise max_tokens")
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A text's tokens without those around every text, where its response starts, and how many tokens were lost."""
+
+    ids: list[int]
+    response: int
+    lost: int
+    lost_response: int
 
 
 def _special_tokens(backend: Tokenizer) -> tuple[list[int], list[int]]:

@@ -11,17 +11,33 @@ from typing import Any
 import numpy as np
 
 from prefactor.atomic import atomic_file
-from prefactor.backbones.encoding import Encoded
 from prefactor.errors import InputError
 
 ID = np.dtype("S32")
-INDEX = np.dtype([("id", ID), ("tokens", np.int32), ("truncated", np.bool_)])
+INDEX = np.dtype(
+    [
+        ("id", ID),
+        ("tokens", np.int32),
+        ("truncated", np.bool_),
+        ("cut", np.bool_),
+        ("response_tokens", np.int32),
+        ("log_probability", np.float64),
+    ]
+)
 NAME = re.compile(r"(\d{5,})\.index\.npy")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """``states`` (n, H), mapped from disk, and ``index`` (n,): text id, tokens read, and was the text shortened."""
+    """``states`` (n, H), mapped from disk, and ``index`` (n,), which says of each text its
+
+    id               text_id
+    tokens           tokens read
+    truncated        was it shortened
+    cut              was its response shortened
+    response_tokens  tokens of its response
+    log_probability  their sum, in nats; NaN of a backbone that gives none
+    """
 
     name: str
     index: np.ndarray
@@ -31,12 +47,10 @@ class Shard:
         return len(self.index)
 
 
-def write_shard(folder: Path, name: str, ids: np.ndarray, encoded: Encoded, dtype: np.dtype[Any]) -> None:
-    """Write the states of n texts, ``ids`` (n,) S32; whole or, to a reader, not there."""
-    index = np.empty(len(ids), INDEX)
-    index["id"], index["tokens"], index["truncated"] = ids, encoded.tokens, encoded.truncated
-    states, marker = _paths(folder, name)
-    _save(states, encoded.states.astype(dtype))
+def write_shard(folder: Path, name: str, index: np.ndarray, states: np.ndarray) -> None:
+    """Write n texts, ``index`` (n,) and ``states`` (n, H); whole or, to a reader, not there."""
+    path, marker = _paths(folder, name)
+    _save(path, states)
     _save(marker, index)
 
 

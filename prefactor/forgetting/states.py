@@ -60,11 +60,9 @@ def _rewrite(cache: Path, text_ids: Collection[str]) -> None:
 
 def _keep(cache: Path, shard: "Shard", kept: np.ndarray) -> None:
     """Write the ``kept`` (n,) rows of a shard as the cache's last one."""
-    from prefactor.backbones.encoding import Encoded
     from prefactor.backbones.shards import shard_names, write_shard
 
     if not kept.any():
         return
-    index, states = shard.index[kept], np.asarray(shard.states[kept])
     number = 1 + max(int(name) for name in shard_names(cache))
-    write_shard(cache, f"{number:05d}", index["id"], Encoded(states, index["truncated"], index["tokens"]), states.dtype)
+    write_shard(cache, f"{number:05d}", shard.index[kept], np.asarray(shard.states[kept]))

@@ -1,6 +1,7 @@
 """A backbone is found by name, its weights are checked, and what cannot work is refused in words."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_missing_tensors_are_not_made_up(folder: Path) -> None:
     name = next(key for key in tensors if key.endswith("ln_f.weight"))
     del tensors[name]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(InputError, match=r"lack 1 tensor\(s\), e.g. ln_f.weight"):
+    with pytest.raises(InputError, match=rf"lack 1 tensor\(s\), e.g. {re.escape(name)}"):
         load(folder)
 
 
@@ -106,6 +107,80 @@ def test_an_encoder_decoder_is_refused(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "t5", "is_encoder_decoder": True}))
     with pytest.raises(InputError, match=r"encoder-decoder \(t5\)"):
         load(folder)
+
+
+def without_tokenizer(folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+
+
+def with_config(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (without_tokenizer, "model has no tokenizer: save the model's own there, with its tokenizer.json"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{"), "backbone model .* cannot be loaded from"),
+        (lambda folder: (folder / "config.json").unlink(), "config.json does not exist: save or download the model"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json is not valid JSON"),
+        (lambda folder: with_config(folder, model_type="nobody_knows"), "no architecture 'nobody_knows': update"),
+        (
+            lambda folder: with_config(folder, n_embd=48),
+            r"have \d+ tensor\(s\) of other sizes than its config",
+        ),
+        (lambda folder: with_config(folder, n_embd="wide"), "backbone model .* cannot be loaded .*n_embd"),
+        (
+            lambda folder: (folder / "chat_template.jinja").write_text("{{ 1 + '' }}"),
+            "backbone model: .* fails on",
+        ),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused_in_words(
+    folder: Path, spoil: Callable[[Path], object], message: str
+) -> None:
+    spoil(folder)
+    with pytest.raises(InputError, match=f"(?s){message}") as refused:
+        load(folder)
+    assert "model" in str(refused.value)
+
+
+def test_without_a_chat_template(folder: Path, save_tiny: Callable[..., Path]) -> None:
+    assert load(folder).identity()["layout"] == "prompt, blank line, response"
+    with pytest.raises(InputError, match=r"model: layout is 'chat', but .* no chat template: use layout 'plain'"):
+        load(folder, layout="chat")
+    chat = save_tiny("qwen3", chat=True)
+    assert load(chat).identity()["layout"] == load(chat, layout="chat").identity()["layout"] == "chat template"
+    assert load(chat, layout="plain").identity()["layout"] == "prompt, blank line, response"
+
+
+def test_nobodys_code_is_run_or_offered_to_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model with code of its own is refused; one that transformers knows is loaded by transformers' own."""
+    with_config(folder, auto_map={"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"})
+    (folder / "own.py").write_text("raise SystemExit('its code was run')")
+    assert load(folder).identity()["hidden_size"] == 24
+    with_config(folder, model_type="nobody_knows")
+    with pytest.raises(InputError, match="knows no architecture 'nobody_knows'"):
+        load(folder)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_index_of_shards_that_names_none(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(InputError, match=r"model.safetensors.index.json has no weight_map: download the model again"):
+        load(folder)
+
+
+def test_layers_are_named_in_the_identity_and_must_be_there(gpt2_folder: Path) -> None:
+    last, first, both = (load(gpt2_folder, layers=layers).identity() for layers in ([-1], [1], [0, -1]))
+    assert (last["pooling"], first["pooling"], both["pooling"]) == ("last", "last of layers 1", "last of layers 0, -1")
+    assert (last["hidden_size"], first["hidden_size"], both["hidden_size"]) == (24, 24, 48)
+    for layers, message in (([3], "gpt2 has 2, and the embeddings as 0, but 3 is asked"), ([], "at least one layer")):
+        with pytest.raises(InputError, match=message):
+            load(gpt2_folder, layers=layers)
 
 
 def test_a_hub_id_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:

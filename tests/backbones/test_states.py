@@ -1,6 +1,8 @@
 """The cache: only what is new is encoded, a kill loses at most a shard, and nothing of another backbone is read."""
 
+import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from prefactor.backbones import Backbone, BackboneParameters, Encoded, embed, load_backbone, open_states
+from prefactor.backbones.states import FORMAT
 from prefactor.errors import InputError
 from prefactor.preferences import content_id
 
@@ -177,14 +180,18 @@ def test_no_cache_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no states.*run stage embed"):
         open_states(tmp_path)
     (tmp_path / "meta.json").write_text("{")
-    with pytest.raises(InputError, match=r"meta.json is missing or damaged"):
+    with pytest.raises(InputError, match=r"its meta.json is missing or damaged: run stage embed"):
+        open_states(tmp_path)
+    (tmp_path / "meta.json").write_text('{"format": 1}')
+    with pytest.raises(InputError, match=r"it is of format 1, now 2: run stage embed"):
         open_states(tmp_path)
 
 
 def test_states_too_large_for_half_precision(
     tiny: Backbone, write_texts: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    huge = Encoded(np.full((1, tiny.hidden), 1e5, np.float32), np.zeros(1, bool), np.ones(1, np.int32))
+    read, one = tiny.encode(*zip(*TEXTS[:1], strict=True)), (1, tiny.hidden)
+    huge = replace(read, states=np.full(one, 1e5, np.float32))
     monkeypatch.setattr(Backbone, "encode", lambda *args: huge)
     with pytest.raises(InputError, match=r"reach 1e\+05, too large for float16: use states_dtype float32"):
         embed(write_texts(TEXTS[:1]), tmp_path / "cache", tiny, replace(PARAMETERS, states_dtype="float16"))
@@ -218,7 +225,7 @@ def test_batches_of_any_size_make_the_same_cache(
     for texts, name in ((TEXTS[9:12], "few"), (TEXTS, "all")):
         embed(write_texts(texts), tmp_path / "once", tiny, PARAMETERS)
         with monkeypatch.context() as patch:
-            patch.setattr("prefactor.backbones.states.BATCH", size)
+            patch.setattr("prefactor.backbones.parts.BATCH", size)
             watched = Watched(tiny)
             embed(write_texts(texts), tmp_path / "batches", watched, PARAMETERS)
         assert watched.encoded == ([3] if name == "few" else [5, 5, 5, 5])
@@ -264,3 +271,98 @@ def test_states_made_otherwise_or_damaged_are_not_copied(tiny: Backbone, write_t
     others = [tmp_path / "half", tmp_path / "damaged"]
     report = embed(path, tmp_path / "cache", tiny, PARAMETERS, others)
     assert report.encoded == 5 and report.reused == 18
+
+
+def remake_meta(folder: Path, **identity: object) -> None:
+    """As if the cache had been made by a backbone with another identity."""
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, "identity": {**meta["identity"], **identity}}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "old", "new"),
+    [
+        ("revision", "0123abcd", "0123abcd", "None"),
+        ("weights_sha256", "feed", "feed", "[0-9a-f]{64}"),
+        ("tokenizer_sha256", "feed", "feed", "[0-9a-f]{64}"),
+        ("layout", "chat template", "chat template", "prompt, blank line, response"),
+        ("pooling", "mean_response", "mean_response", "last"),
+        ("pooling", "last of layers 1", "last of layers 1", "last"),
+        ("max_tokens", 64, "64", "128"),
+        ("compute_dtype", "bfloat16", "bfloat16", "float32"),
+    ],
+)
+def test_a_cache_made_otherwise_is_refused_with_what_differs(
+    tiny: Backbone,
+    write_texts: Write,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+    value: object,
+    old: str,
+    new: str,
+) -> None:
+    path, folder = write_texts(TEXTS[:3]), tmp_path / "cache"
+    embed(path, folder, tiny, PARAMETERS)
+    remake_meta(folder, **{key: value})
+    spoken = key.replace("_", " ")
+    with pytest.raises(InputError, match=f"made with {spoken} {old} but the model expects {new}: rerun stage embed"):
+        open_states(folder, tiny.identity())
+    with caplog.at_level(logging.WARNING):
+        assert embed(path, folder, tiny, PARAMETERS).encoded == 3
+    assert re.search(f"discarding .*cache: it was made with {key} {old}, now {new}$", caplog.text)
+    assert len(open_states(folder, tiny.identity())) == 3
+
+
+def test_a_cache_of_another_format_is_refused_and_made_again(
+    tiny: Backbone, write_texts: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, folder = write_texts(TEXTS[:3]), tmp_path / "cache"
+    embed(path, folder, tiny, PARAMETERS)
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, "format": FORMAT - 1}))
+    with pytest.raises(InputError, match=rf"it is of format {FORMAT - 1}, now {FORMAT}: run stage embed"):
+        open_states(folder, tiny.identity())
+    with caplog.at_level(logging.WARNING):
+        assert embed(path, folder, tiny, PARAMETERS).encoded == 3
+    assert re.search(rf"discarding .*format.*{FORMAT}", caplog.text)
+
+
+def test_a_text_whose_state_is_no_number_is_named(
+    save_tiny: Callable[..., Path], write_texts: Write, tmp_path: Path
+) -> None:
+    backbone = load_backbone(BackboneParameters(model=str(save_tiny("qwen3")), device="cpu"))
+    spoilt = int(backbone.tokenise([""], ["#"]).ids[0][0])
+    backbone.engine.forward.model.get_input_embeddings().weight[spoilt] = float("nan")
+    texts = [*TEXTS[:7], ("What is this?", "A # sign."), *TEXTS[7:9]]
+    with pytest.raises(InputError, match=f"not finite, .* of text_id '{content_id(*texts[7])}'") as error:
+        embed(write_texts(texts), tmp_path / "cache", backbone, PARAMETERS)
+    assert "sign" not in str(error.value)
+    assert len(open_states(tmp_path / "cache")) == 5  # what was whole before stays
+
+
+def test_log_probabilities_and_lost_responses_are_kept(tiny: Backbone, write_texts: Write, tmp_path: Path) -> None:
+    texts = [*TEXTS[:6], ("Why? " * 90, "Because."), ("Why?", "0" * 200)]
+    report = embed(write_texts(texts), tmp_path / "cache", tiny, PARAMETERS)
+    assert (report.truncated, report.cut) == (2, 1) and 0 < report.computed <= report.tokens
+    read = tiny.encode(*zip(*texts, strict=True))
+    found = open_states(tmp_path / "cache").likelihood(ids_of(texts[::-1]))
+    assert read.log_probability is not None
+    np.testing.assert_allclose(found[::-1, 0], read.log_probability, rtol=1e-4)
+    np.testing.assert_array_equal(found[::-1, 1], read.response_tokens)
+
+
+def test_a_cache_without_log_probabilities_says_so(gpt2_folder: Path, write_texts: Write, tmp_path: Path) -> None:
+    without = load_backbone(BackboneParameters(model=str(gpt2_folder), device="cpu", log_probabilities=False))
+    embed(write_texts(TEXTS[:3]), tmp_path / "cache", without, PARAMETERS)
+    with pytest.raises(InputError, match=r"holds no log-probabilities: .* or has log_probabilities false"):
+        open_states(tmp_path / "cache").likelihood(ids_of(TEXTS[:2]))
+
+
+def test_log_probabilities_are_added_where_wanted_and_kept_where_not(
+    tiny: Backbone, gpt2_folder: Path, write_texts: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, folder = write_texts(TEXTS[:3]), tmp_path / "cache"
+    without = load_backbone(BackboneParameters(model=str(gpt2_folder), device="cpu", log_probabilities=False))
+    encoded = [embed(path, folder, backbone, PARAMETERS).encoded for backbone in (without, tiny, without, tiny)]
+    assert encoded == [3, 3, 0, 0] and "it was made with log_probabilities False, now True" in caplog.text

@@ -35,6 +35,14 @@ NAMES = ("dataset", "protocol", "backbone", "method", "variant", "setting", "run
 IDENTITY = dict.fromkeys(NAMES, "x")
 
 
+def read(states: np.ndarray) -> Encoded:
+    """Texts of one token each, whole."""
+    one, whole = np.ones(len(states), np.int32), np.zeros(len(states), bool)
+    return Encoded(
+        states, truncated=whole, tokens=one, log_probability=None, response_tokens=one, cut=whole, computed=len(states)
+    )
+
+
 class Watched:
     """Stands in for a model or a backbone: notes how many users, or texts, it is given at once."""
 
@@ -49,7 +57,7 @@ class Watched:
     def encode(self, prompts: list[str], responses: list[str]) -> Encoded:
         assert len(prompts) == len(responses)
         self.given.append(len(prompts))
-        return Encoded(np.zeros((len(prompts), 2)), np.zeros(len(prompts), bool), np.ones(len(prompts)))
+        return read(np.zeros((len(prompts), 2), np.float32))
 
 
 def make_model(name: str) -> RewardModel:
@@ -96,7 +104,9 @@ def test_reading_is_timed_in_batches_and_one_by_one() -> None:
     assert watched.given.count(9) == 2 and watched.given.count(1) == 2 * 9 + 2 * LEAST and min(found) > 0
 
 
-@pytest.mark.parametrize(("name", "personal"), [("bt", False), ("longer_text", False), ("lore", True), ("vrf", True)])
+@pytest.mark.parametrize(
+    ("name", "personal"), [("bt", False), ("longer_text", False), ("ref", False), ("lore", True), ("vrf", True)]
+)
 def test_a_reward_for_everybody_makes_nothing_of_pairs(name: str, personal: bool) -> None:
     known = make_cohort("unseen", 4, 1).known(SHOTS)
     assert is_personal(make_model(name), known) is personal

@@ -11,8 +11,8 @@ import yaml
 
 from prefactor import layout, splitting
 from prefactor.atomic import write_json
-from prefactor.backbones.encoding import Encoded
-from prefactor.backbones.shards import write_shard
+from prefactor.backbones.shards import INDEX, write_shard
+from prefactor.backbones.states import FORMAT
 from prefactor.methods import METHODS
 from prefactor.methods.base import Shape, UserState
 from prefactor.methods.storage import save_model, save_users
@@ -61,12 +61,13 @@ def _write_states(cache: Path) -> None:
     ids = talks(PEOPLE).texts["text_id"].to_pylist()
     states = np.random.default_rng(0).normal(size=(len(ids), HIDDEN)).astype(np.float32)
     identity = {"name": "tiny", "hidden_size": HIDDEN}
-    write_json(cache / "meta.json", {"format": 1, "identity": identity, "states_dtype": "float32"})
+    meta = {"format": FORMAT, "identity": identity, "states_dtype": "float32", "log_probabilities": True}
+    write_json(cache / "meta.json", meta)
     for number, start in enumerate(range(0, len(ids), 50)):
         rows = slice(start, start + 50)
-        count = len(ids[rows])
-        encoded = Encoded(states[rows], np.zeros(count, bool), np.full(count, 48, np.int32))
-        write_shard(cache, f"{number:05d}", np.array(ids[rows], np.bytes_), encoded, np.dtype(np.float32))
+        index = np.zeros(len(ids[rows]), INDEX)
+        index["id"], index["tokens"] = np.array(ids[rows], np.bytes_), 48
+        write_shard(cache, f"{number:05d}", index, states[rows])
 
 
 def _write_models(root: Path) -> None:

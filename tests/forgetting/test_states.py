@@ -7,8 +7,8 @@ import pytest
 
 from prefactor.atomic import write_json
 from prefactor.backbones import open_states
-from prefactor.backbones.encoding import Encoded
-from prefactor.backbones.shards import remove_shard, shard_names, write_shard
+from prefactor.backbones.shards import INDEX, remove_shard, shard_names, write_shard
+from prefactor.backbones.states import FORMAT
 from prefactor.forgetting.mentions import mentions
 from prefactor.forgetting.states import in_states
 from prefactor.forgetting.traces import Traces
@@ -18,15 +18,24 @@ HIDDEN, SHARDS, SIZE = 5, 3, 4
 IDS = [content_id("text", str(number)) for number in range(SHARDS * SIZE)]
 
 
+def make_index(text_ids: list[str]) -> np.ndarray:
+    index = np.zeros(len(text_ids), INDEX)
+    index["id"] = np.array(text_ids, dtype=np.bytes_)
+    index["tokens"] = np.arange(len(text_ids)) + 40
+    index["truncated"] = np.arange(len(text_ids)) % 2 == 0
+    index["log_probability"] = -1.5
+    return index
+
+
 def write_cache(folder: Path, dtype: str = "float16") -> np.ndarray:
     """A cache of random states; returns them."""
     states = np.random.default_rng(0).normal(size=(len(IDS), HIDDEN)).astype(dtype).astype(np.float32)
     identity = {"name": "tiny", "hidden_size": HIDDEN}
-    write_json(folder / "meta.json", {"format": 1, "identity": identity, "states_dtype": dtype})
+    meta = {"format": FORMAT, "identity": identity, "states_dtype": dtype, "log_probabilities": True}
+    write_json(folder / "meta.json", meta)
     for number in range(SHARDS):
         rows = slice(number * SIZE, (number + 1) * SIZE)
-        encoded = Encoded(states[rows], np.arange(SIZE) % 2 == 0, np.arange(SIZE, dtype=np.int32) + 40)
-        write_shard(folder, f"{number:05d}", np.array(IDS[rows], dtype=np.bytes_), encoded, np.dtype(dtype))
+        write_shard(folder, f"{number:05d}", make_index(IDS[rows]), states[rows].astype(dtype))
     return states
 
 
@@ -64,8 +73,7 @@ def test_shards_without_them_are_not_touched(tmp_path: Path) -> None:
 
 def test_stopped_between_the_new_shard_and_the_old_one_nothing_is_lost(tmp_path: Path) -> None:
     states = write_cache(tmp_path)
-    encoded = Encoded(states[1:SIZE], np.zeros(SIZE - 1, bool), np.zeros(SIZE - 1, np.int32))
-    write_shard(tmp_path, "00003", np.array(IDS[1:SIZE], dtype=np.bytes_), encoded, np.dtype("float16"))
+    write_shard(tmp_path, "00003", make_index(IDS[1:SIZE]), states[1:SIZE].astype("float16"))
     removal = in_states(tmp_path, {IDS[0]})
     assert removal is not None
     removal.do()

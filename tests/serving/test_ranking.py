@@ -28,7 +28,16 @@ class HashBackbone:
         self.calls.append(texts)
         rows = [torch.randn(WIDTH, generator=generator(0, *text)).numpy() for text in texts]
         truncated = np.array([len(response) > 20 for _, response in texts])
-        return Encoded(np.stack(rows), truncated, np.full(len(texts), 3, dtype=np.int32))
+        tokens, cut = np.full(len(texts), 3, dtype=np.int32), np.zeros(len(texts), dtype=bool)
+        return Encoded(
+            np.stack(rows),
+            truncated,
+            tokens,
+            log_probability=None,
+            response_tokens=tokens,
+            cut=cut,
+            computed=len(texts),
+        )
 
 
 def pairs(*numbers):
