@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPORTS = Path("reports")
+LANGUAGE_MODELS = Path("models", "language")  # of our own: a Hugging Face folder each
+LANGUAGE_MODEL_REPORTS = REPORTS / "language_models"  # whether each follows the attributes that it is given
 
 
 def prepared(dataset: str) -> Path:
@@ -59,6 +61,11 @@ def latency(dataset: str, backbone: str) -> Path:
     return REPORTS / "latency" / dataset / backbone
 
 
+def backbone_scale() -> Path:
+    """What larger backbones gain, and what they cost."""
+    return REPORTS / "backbone_scale"
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of the matrix of trainings: what is trained on what."""
@@ -95,6 +102,21 @@ class Cell:
 
     def __str__(self) -> str:
         return "-".join(self.path.parts)
+
+
+def checkpoints(cell: Cell, seed: int, number: int = 0) -> Path:
+    """Where a training that moves its backbone keeps what it goes on from: no output of a stage, so DVC leaves it."""
+    return choice_folder(seed_folder(Path("data", "checkpoints", cell.path), seed), number)
+
+
+def tuned_backbone(model: Path) -> Path:
+    """The backbone that was fine-tuned with the model in this folder, its weights or its adapters."""
+    return model / "backbone"
+
+
+def tuned_states(model: Path) -> Path:
+    """The cache of that backbone's states."""
+    return model / "states"
 
 
 def seed_folder(parent: Path, seed: int | str) -> Path:

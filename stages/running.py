@@ -25,6 +25,7 @@ SECTIONS = (
     "datasets",
     "pseudonyms",
     "quality",
+    "language_models",
     "backbones",
     "methods",
     "evaluation",
