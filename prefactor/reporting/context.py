@@ -15,6 +15,7 @@ from prefactor.parameters import load_parameters
 from prefactor.reading import read_object
 from prefactor.reporting.distribution import Distribution, distribution_of
 from prefactor.reporting.examples import Example, examples_of
+from prefactor.reporting.language_models import LanguageModel, read_language_models
 from prefactor.reporting.latency import Timings, read_timings
 from prefactor.reporting.portrait import Portrait, read_portrait
 from prefactor.trainings import Training, find_trainings
@@ -38,6 +39,7 @@ class DatasetFacts:
     quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)  # suite -> path of its Data Docs from the root
     embeddings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # backbone -> its report
+    state_widths: Mapping[str, int] = field(default_factory=dict)  # backbone -> numbers in a state
     portraits: Mapping[str, Portrait] = field(default_factory=dict)  # backbone -> what its default VRF has learnt
     timings: Mapping[str, Timings] = field(default_factory=dict)  # backbone -> how long a new user takes
 
@@ -63,6 +65,7 @@ class ReportContext:
     commit: str = ""
     dirty: bool = False
     signals: Mapping[tuple[str, str], Signal] = field(default_factory=dict)
+    language_models: tuple[LanguageModel, ...] = ()
 
 
 def collect(root: Path, commit: str = "", dirty: bool = False) -> ReportContext:
@@ -78,6 +81,7 @@ def collect(root: Path, commit: str = "", dirty: bool = False) -> ReportContext:
         commit,
         dirty,
         _signals(root),
+        read_language_models(root),
     )
 
 
@@ -96,6 +100,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
     source = _object(prepared / "source.json")
     pairs = _table(prepared / "pairs.parquet")
     reports = sorted(root.glob(str(layout.states(name, "*") / "report.json")))
+    caches = sorted(root.glob(str(layout.states(name, "*") / "meta.json")))
     portraits = sorted(root.glob(str(layout.portrait(name, "*"))))
     timings = sorted(root.glob(str(layout.latency(name, "*"))))
     texts = _table(prepared / "texts.parquet")
@@ -110,9 +115,16 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         quality={gate: found for gate, docs in gates.items() if (found := _object(docs / "result.json"))},
         pages={gate: page for gate, docs in gates.items() if (page := _page(root, docs))},
         embeddings={path.parent.name: _object(path) for path in reports},
+        state_widths={path.parent.name: width for path in caches if (width := _width(path)) is not None},
         portraits={path.name: portrait for path in portraits if (portrait := read_portrait(path))},
         timings={path.name: timed for path in timings if (timed := read_timings(path))},
     )
+
+
+def _width(path: Path) -> int | None:
+    """What the cache says of its states; None where it does not."""
+    identity = read_object(path).get("identity")
+    return identity.get("hidden_size") if isinstance(identity, dict) else None
 
 
 def _counts(prepared: Path, pairs: pa.Table | None) -> dict[str, int]:

@@ -10,7 +10,7 @@ from prefactor.reporting import figures
 from prefactor.reporting.context import DatasetFacts
 from prefactor.reporting.distribution import Distribution
 from prefactor.reporting.estimates import PERCENT
-from prefactor.reporting.facts import number
+from prefactor.reporting.facts import flat, number
 from prefactor.reporting.tables import ACCURACY, SPLITS, Section
 
 LEAKAGE = {
@@ -23,6 +23,7 @@ LEAKAGE = {
     "pairs": "only the pairs are disjoint: the texts of evaluation pairs were met in training. These figures say "
     "less about new texts than those of any other rule",
 }
+EMBEDDING = {"cut": "truncated in the response"}  # figures of the report that have another name on the page
 GATES = {"tables": "The tables", "split": "The split"}
 
 
@@ -58,6 +59,11 @@ def chosen_longer(facts: DatasetFacts) -> str:
     """The share of pairs whose longer response was chosen, in percent; empty where the gate did not look."""
     share = facts.quality.get("tables", {}).get("observed", {}).get("label_balance", {}).get("chosen_longer")
     return "" if share is None else PERCENT.text(share)
+
+
+def embedding(report: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What the backbone made of the texts; reports of older runs do not tell how many responses lost a part."""
+    return tuple((EMBEDDING.get(name, name), value) for name, value in flat(report))
 
 
 def checks(facts: DatasetFacts) -> tuple[Check, ...]:

@@ -9,8 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from prefactor.atomic import write_text
+from prefactor.reporting.backbones import compare_backbones
 from prefactor.reporting.context import ReportContext
 from prefactor.reporting.facts import number
+from prefactor.reporting.language_models import views_of_language_models
 from prefactor.reporting.published_splits import published_splits
 from prefactor.reporting.style import css_variables
 from prefactor.reporting.tables import sections, styles
@@ -39,6 +41,8 @@ def write_report(root: Path, out: Path, results: pd.DataFrame, context: ReportCo
         link=lambda path: Path(os.path.relpath(root / path, out.parent)).as_posix(),
         number=number,
         trained=tuple(TRAINED.values()),
+        backbones=compare_backbones(found, styled, context),
+        language_models=views_of_language_models(context.language_models),
         published=published_splits(context),
         runs=sorted({str(run) for run in results["run"].dropna() if str(run)}),
     )

@@ -14,13 +14,13 @@ from prefactor.reporting.data import (
     checks,
     chosen_longer,
     distribution,
+    embedding,
     most_behind,
     split_lines,
 )
 from prefactor.reporting.doubts import DoubtView, view_of_doubts
 from prefactor.reporting.draws import DrawsView, view_of_draws
 from prefactor.reporting.encoder import vrf_and_eb
-from prefactor.reporting.facts import flat
 from prefactor.reporting.halves import halves_table, pooled_with
 from prefactor.reporting.latency import LatencyView, view_of_latency
 from prefactor.reporting.panels import (
@@ -167,7 +167,7 @@ def view_of(section: Section, styled: Styles, context: ReportContext, found: Seq
         checks=checks(facts),
         split=split_lines(facts.manifest),
         leakage=LEAKAGE.get(section.protocol, ""),
-        embedding=tuple(flat(facts.embeddings.get(section.backbone, {}))),
+        embedding=embedding(facts.embeddings.get(section.backbone, {})),
         users=most_behind(section, "n_users"),
         pairs=most_behind(section, "n_pairs"),
     )
