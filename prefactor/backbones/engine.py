@@ -15,7 +15,14 @@ from prefactor.backbones.reading import Head, Pooling, log_probabilities, pooled
 from prefactor.errors import InputError
 from prefactor.progress import Progress
 
-NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")  # of PyTorch's allocators
+# What PyTorch, its allocators and libraries say of a shortage.
+NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "ALLOC_FAILED",
+    "bad_alloc",
+)
 logger = logging.getLogger(__name__)
 
 
@@ -90,7 +97,7 @@ class Engine:
                     yield self._launch(tokens, left[rows], shared, request)
                     done[rows] = True
             except (MemoryError, RuntimeError) as error:
-                if not _is_shortage(error):
+                if not is_shortage(error):
                     raise
             left = left[~done]
             if len(left):  # here, where the error no longer keeps the batch in memory
@@ -181,7 +188,8 @@ def _event(device: torch.device) -> "torch.cuda.Event | None":
     return event
 
 
-def _is_shortage(error: BaseException) -> bool:
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error of PyTorch is for want of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(words in str(error) for words in NO_MEMORY)

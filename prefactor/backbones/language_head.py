@@ -36,10 +36,11 @@ def find_head(model: "PreTrainedModel") -> tuple["PreTrainedModel", LanguageHead
     body: Any = model.base_model
     config = model.config.get_text_config()
     scale = float(getattr(config, "logit_scale", None) or 1 / (getattr(config, "logits_scaling", None) or 1))
-    head = LanguageHead(model.get_output_embeddings(), scale, getattr(config, "final_logit_softcapping", None))
+    layer = model.get_output_embeddings()
+    head = LanguageHead(layer, scale, getattr(config, "final_logit_softcapping", None))
     ids = torch.arange(8, device=next(model.parameters()).device).unsqueeze(0) % config.vocab_size
     states, expected = getattr(body(input_ids=ids), "last_hidden_state", None), model(input_ids=ids).logits
-    if states is None or float((head(states) - expected).norm()) > AGREEMENT * float(expected.norm()):
+    if layer is None or states is None or float((head(states) - expected).norm()) > AGREEMENT * float(expected.norm()):
         raise InputError(
             f"the head of {model.config.model_type} is not the usual one: set log_probabilities false for this backbone"
         )

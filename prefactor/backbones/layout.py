@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BLANK_LINE = "\n\n"
 PROMPT_MARK, RESPONSE_MARK = "\ue000prompt\ue001", "\ue000response\ue001"  # private use: no template holds them
 TEMPLATE_DATE = "26 Jul 2024"  # some templates write today's date: states must not change overnight
+NO_CLOCK = "{%- macro strftime_now(format) -%}" + TEMPLATE_DATE + "{%- endmacro -%}"
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,18 @@ class Layout:
     """The fixed text around a prompt and a response: ``head`` prompt ``middle`` response ``tail``.
 
     ``chat``: it comes from a chat template, so special tokens in it are read as such. Without a template a text
-    that happens to spell a special token stays text.
+    that happens to spell a special token stays text. ``trims``: the template takes white space off both ends of a turn.
     """
 
     head: str
     middle: str
     tail: str
     chat: bool
+    trims: bool = False
 
     def text(self, prompt: str, response: str) -> str:
         """The text a model reads."""
+        prompt, response = self._shown(prompt, response)
         return f"{self.head}{prompt}{self._between(prompt)}{response}{self.tail}"
 
     def cuts(self, prompt: str, response: str) -> tuple[int, int, int, int]:
@@ -41,9 +44,13 @@ class Layout:
 
         Without a template the blank line goes with the prompt: it has no use once the prompt is gone.
         """
+        prompt, response = self._shown(prompt, response)
         start = len(self.head)
         first = start + len(prompt) + len(self._between(prompt))
         return start, start + len(prompt) if self.chat else first, first, first + len(response)
+
+    def _shown(self, prompt: str, response: str) -> tuple[str, str]:
+        return (prompt.strip(), response.strip()) if self.trims else (prompt, response)
 
     def _between(self, prompt: str) -> str:
         return self.middle if prompt or self.chat else ""
@@ -71,14 +78,23 @@ def chat_layout(tokenizer: "PreTrainedTokenizerBase", system: str | None = None)
         )
     if system is not None and system.strip() not in head:
         raise InputError("the tokenizer's chat template does not show a system turn: leave the system prompt out")
-    return Layout(head, middle, tail.rstrip(), chat=True)
+    return Layout(head, middle, tail.rstrip(), chat=True, trims=_trims(tokenizer, turns))
+
+
+def _trims(tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, str]]) -> bool:
+    spaced = [turn | {"content": f" {turn['content']} "} for turn in turns]
+    return f" {RESPONSE_MARK} " not in _rendered(tokenizer, spaced)
 
 
 def _rendered(tokenizer: "PreTrainedTokenizerBase", turns: list[dict[str, str]]) -> str:
     from jinja2 import TemplateError
 
     try:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, date_string=TEMPLATE_DATE))
+        template = tokenizer.get_chat_template()
+        shown = tokenizer.apply_chat_template(
+            turns, chat_template=NO_CLOCK + template, tokenize=False, date_string=TEMPLATE_DATE
+        )
+        return str(shown)
     except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         roles = ", ".join(turn["role"] for turn in turns)
         fix = "leave the system prompt out, or correct it" if "system" in roles else "correct it, or use layout 'plain'"

@@ -20,6 +20,7 @@ from prefactor.backbones.weights import (
     ModelFolder,
     check_embedded,
     check_vocabulary,
+    config_fingerprint,
     find_model,
     tokenizer_fingerprint,
     weight_files,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 MOST_TOKENS = {False: 512, True: 2048}  # of a text, unless more are asked for: of encoders and of causal models
 TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 32768}
 logger = logging.getLogger(__name__)
+STRETCHED = ("dynamic", "longrope")  # positional encodings that depend on the length of a batch
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -108,6 +110,7 @@ def load_backbone(parameters: BackboneParameters) -> Backbone:
         "model": source.name,
         "revision": source.revision,
         "weights_sha256": weights,
+        "config_sha256": config_fingerprint(source.path),
         "tokenizer_sha256": tokenizer_fingerprint(source.path),
         "layout": _layout_name(tokeniser.layout),
         "pooling": _pooling_name(request),
@@ -222,11 +225,27 @@ def _model(folder: Path, dtype: torch.dtype, headed: bool) -> "PreTrainedModel":
 
 
 def _max_tokens(asked: int | None, config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase", usual: int) -> int:
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
-    limit = min(positions or tokenizer.model_max_length, tokenizer.model_max_length)
+    limit = min(_positions(config) or tokenizer.model_max_length, tokenizer.model_max_length)
     if asked is not None and asked > limit:
         raise InputError(f"max_tokens is {asked}, but {config.model_type} reads at most {limit}: lower max_tokens")
     return asked or min(limit, usual)
+
+
+def _positions(config: "PreTrainedConfig") -> int | None:
+    """The longest text that a model reads so that its state is its own, None where the configuration does not say.
+
+    Beyond the length that it was trained on first, a model that stretches its positions does so by the longest text of
+    a batch, for all of them.
+    """
+    text = config.get_text_config()
+    positions = getattr(text, "max_position_embeddings", None)
+    rope = getattr(text, "rope_parameters", None) or {}
+    kinds = rope.values() if all(isinstance(kind, dict) for kind in rope.values()) else [rope]
+    for kind in kinds:
+        if kind.get("rope_type") in STRETCHED:
+            first = kind.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", 0)
+            positions = min(known) if (known := [length for length in (positions, first) if length]) else None
+    return positions
 
 
 def _pooling_name(request: Request) -> str:

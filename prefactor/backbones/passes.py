@@ -26,12 +26,11 @@ Layers = tuple[int, ...]
 class Pass(Protocol):
     """A way to take texts through a model.
 
-    ``model`` has no head; ``shares``: what texts begin with alike is computed once.
+    ``model`` has no head.
     """
 
     model: Any
     device: torch.device
-    shares: bool
 
     def batches(self, texts: Ids, tokens_per_batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows (n,) of some texts, and what each of them shares with the one before it."""
@@ -45,8 +44,6 @@ class Pass(Protocol):
 
 class PackedPass:
     """All texts of a batch end to end in one row without padding, which only attention takes apart."""
-
-    shares = True
 
     def __init__(self, model: Any, device: torch.device) -> None:
         """``model`` is one of transformers', set to use ``attention.NAME``."""
@@ -75,23 +72,12 @@ class PaddedPass:
     A causal model's real tokens cannot see the padding; of others it is masked.
     """
 
-    shares = False
-
     def __init__(self, model: Any, device: torch.device, padding: int) -> None:
         self.model, self.device, self._padding = model, device, padding
 
     def batches(self, texts: Ids, tokens_per_batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Texts of similar length, longest first: texts x longest <= ``tokens_per_batch``, but at least one.
-
-        Longest first, so that a batch too large for the memory fails at once and not after hours.
-        """
-        lengths = np.array([len(text) for text in texts])
-        order = np.argsort(-lengths, kind="stable")
-        start = 0
-        while start < len(order):
-            count = max(1, tokens_per_batch // int(lengths[order[start]]))
-            yield order[start : start + count], np.zeros(len(order[start : start + count]), dtype=np.int64)
-            start += count
+        for rows in batches_by_length(np.array([len(text) for text in texts], dtype=np.int64), tokens_per_batch):
+            yield rows, np.zeros(len(rows), dtype=np.int64)
 
     def __call__(self, forest: Forest, layers: Layers = LAST) -> list[Tensor]:
         assert not forest.shared.any(), "a padded pass shares nothing"
@@ -179,6 +165,19 @@ def _chosen(output: Any, layers: Layers) -> list[Tensor]:
     if layers == LAST:
         return [output.last_hidden_state]
     return [output.hidden_states[layer] for layer in layers]
+
+
+def batches_by_length(lengths: np.ndarray, tokens_per_batch: int) -> Iterator[np.ndarray]:
+    """Rows of texts of similar length, longest first: texts x longest <= ``tokens_per_batch``, but at least one.
+
+    Longest first, so that a batch too large for the memory fails at once and not after hours.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        count = max(1, tokens_per_batch // int(lengths[order[start]]))
+        yield order[start : start + count]
+        start += count
 
 
 def pad(texts: Sequence[Sequence[int] | np.ndarray], padding: int) -> tuple[np.ndarray, np.ndarray]:

@@ -174,7 +174,9 @@ def _prepare(folder: Path, backbone: Backbone, dtype: str) -> None:
     }
     found = _read_meta(folder)
     if found is not None and found | {"log_probabilities": found["log_probabilities"] and wanted} == meta:
-        return  # log-probabilities that nobody asks for do no harm
+        if found != meta:  # what comes now has none: who wants them later must not believe that all have
+            write_json(folder / "meta.json", meta)
+        return
     if found is not None or shard_names(folder):
         logger.warning("embed: discarding %s: %s", folder, _trouble(folder) or _difference(found or {}, meta))
     shutil.rmtree(folder / "shards", ignore_errors=True)

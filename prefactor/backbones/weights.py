@@ -3,12 +3,14 @@
 import difflib
 import hashlib
 import importlib.util
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefactor.errors import InputError
+from prefactor.layout import LANGUAGE_MODELS
 from prefactor.reading import read_object
 
 EMBEDDED = "embedded"
@@ -38,6 +40,8 @@ TOKENIZER_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+UNSAID = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "use_cache")  # change no state
+OWN = LANGUAGE_MODELS.as_posix()
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -63,7 +67,9 @@ def find_model(model: str, revision: str | None) -> ModelFolder:
     if local.is_dir():
         return ModelFolder(local, local.resolve().name, None)
     if not HUB_ID.fullmatch(model) or model.startswith("."):
-        raise InputError(f"backbone folder {model} does not exist: name a folder, a Hugging Face id or {EMBEDDED!r}")
+        hint = " (a language model of our own is trained if its name is in run.backbones)"
+        fix = f"name a folder{hint if model.startswith(OWN) else ''}, a Hugging Face id or {EMBEDDED!r}"
+        raise InputError(f"backbone folder {model} does not exist: {fix}")
     return _download(model, revision)
 
 
@@ -97,6 +103,13 @@ def check_vocabulary(folder: Path) -> None:
     """Raise InputError for a folder without a tokenizer, of which transformers would make an empty one."""
     if not any((folder / name).is_file() for name in VOCABULARY_FILES):
         raise InputError(f"{folder} has no tokenizer: save the model's own there, with its tokenizer.json")
+
+
+def config_fingerprint(folder: Path) -> str:
+    """SHA-256 of what config.json says of the model: positions, windows and norms change states as weights do."""
+    config = read_object(folder / "config.json")
+    said = {key: value for key, value in config.items() if key not in UNSAID}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def tokenizer_fingerprint(folder: Path) -> str:

@@ -128,6 +128,30 @@ def test_templates_that_fail_are_refused_in_words(
         chat_layout(tokenizer, system)
 
 
+def templated(folder: Path, template: str) -> Layout:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = template
+    return chat_layout(tokenizer)
+
+
+def test_a_template_that_writes_todays_date_writes_the_same_one_every_day(chat_folder: Path) -> None:
+    turns = "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}"
+    by_clock = templated(chat_folder, "{{ strftime_now('%d %B %Y') }}" + turns)
+    by_name = templated(chat_folder, "{{ date_string }}" + turns)
+    assert by_clock == by_name and by_clock.head == "26 Jul 2024user:"
+
+
+@pytest.mark.parametrize(("content", "expected"), [("m.content | trim", "u:hi;a:so;"), ("m.content", "u: hi ;a:\nso;")])
+def test_turns_are_trimmed_where_the_template_trims_them(chat_folder: Path, content: str, expected: str) -> None:
+    template = "{% for m in messages %}{{ m.role[0] }}:{{ " + content + " }};{% endfor %}"
+    layout = templated(chat_folder, template)
+    assert layout.text(" hi ", "\nso") == expected
+    start, stop, first, last = layout.cuts(" hi ", "\nso")
+    assert (expected[start:stop].strip(), expected[first:last].strip()) == ("hi", "so")
+
+
 def test_special_tokens_in_a_plain_text_stay_text(gpt2_folder: Path, chat_folder: Path) -> None:
     end = 2
     assert end not in tokeniser(gpt2_folder, 64)(["say <|im_end|>"], ["<|im_end|>"]).ids[0]

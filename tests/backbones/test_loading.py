@@ -51,6 +51,28 @@ def test_identity_changes_with_whatever_changes_a_state(folder: Path) -> None:
     assert [key for key in before if changed[key] != before[key]] == ["weights_sha256"]
 
 
+def test_identity_changes_with_what_the_configuration_says_of_the_model(folder: Path) -> None:
+    before = load(folder).identity()
+    with_config(folder, layer_norm_epsilon=0.5)
+    assert load(folder).identity() != before
+    with_config(folder, layer_norm_epsilon=1e-5, transformers_version="0.0.0")
+    assert load(folder).identity() == before
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_texts_beyond_what_stretches_all_positions_of_a_batch_are_cut(
+    save_tiny: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
+    """Beyond that length a text's state would depend on the longest text beside it."""
+    folder = Path(shutil.copytree(save_tiny("qwen3"), tmp_path / "stretched"))
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4} if kind == "longrope" else {}
+    rope = {"rope_type": kind, "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64, **factors}
+    with_config(folder, rope_parameters=rope, max_position_embeddings=256)
+    assert load(folder).identity()["max_tokens"] == 64
+    with pytest.raises(InputError, match="max_tokens is 128, but qwen3 reads at most 64"):
+        load(folder, max_tokens=128)
+
+
 def test_embedded_weights_that_are_not_the_official_ones(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(weights, "_embedded_folder", lambda: folder)
     with pytest.raises(InputError, match=f"has sha256 .* but .* has {weights.EMBEDDED_SHA256}: reinstall"):

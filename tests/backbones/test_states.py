@@ -359,10 +359,15 @@ def test_a_cache_without_log_probabilities_says_so(gpt2_folder: Path, write_text
         open_states(tmp_path / "cache").likelihood(ids_of(TEXTS[:2]))
 
 
-def test_log_probabilities_are_added_where_wanted_and_kept_where_not(
+def test_log_probabilities_are_of_all_texts_or_none(
     tiny: Backbone, gpt2_folder: Path, write_texts: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path, folder = write_texts(TEXTS[:3]), tmp_path / "cache"
+    folder = tmp_path / "cache"
     without = load_backbone(BackboneParameters(model=str(gpt2_folder), device="cpu", log_probabilities=False))
-    encoded = [embed(path, folder, backbone, PARAMETERS).encoded for backbone in (without, tiny, without, tiny)]
-    assert encoded == [3, 3, 0, 0] and "it was made with log_probabilities False, now True" in caplog.text
+    assert embed(write_texts(TEXTS[:2]), folder, tiny, PARAMETERS).encoded == 2
+    assert embed(write_texts(TEXTS[:3]), folder, without, PARAMETERS).encoded == 1
+    with pytest.raises(InputError, match="holds no log-probabilities"):
+        open_states(folder).likelihood(ids_of(TEXTS[:3]))
+    assert embed(write_texts(TEXTS[:3]), folder, tiny, PARAMETERS).encoded == 3
+    assert "it was made with log_probabilities False, now True" in caplog.text
+    assert np.isfinite(open_states(folder).likelihood(ids_of(TEXTS[:3]))).all()

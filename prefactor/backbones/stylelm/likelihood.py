@@ -13,7 +13,7 @@ from torch.nn import functional
 from prefactor.backbones.engine import Engine, Request
 from prefactor.backbones.language_head import find_head
 from prefactor.backbones.layout import Tokens
-from prefactor.backbones.passes import best_pass
+from prefactor.backbones.passes import batches_by_length, best_pass, pad
 from prefactor.backbones.reading import Spans
 from prefactor.backbones.stylelm.spelling import Spelt
 from prefactor.progress import Progress
@@ -40,23 +40,18 @@ def token_batches(
     spelt: Sequence[Spelt], padding: int, tokens_per_batch: int, prompt_weight: float = 0.0
 ) -> Iterator[TokenBatch]:
     """Conversations of similar length together, longest first: lines x longest <= the budget, but at least one."""
-    lengths = np.array([len(one.ids) for one in spelt])
-    order, start = np.argsort(-lengths, kind="stable"), 0
-    while start < len(order):
-        rows = order[start : start + max(1, tokens_per_batch // int(lengths[order[start]]))]
+    for rows in batches_by_length(np.array([len(one.ids) for one in spelt]), tokens_per_batch):
         yield _padded(spelt, rows, padding, prompt_weight)
-        start += len(rows)
 
 
 def _padded(spelt: Sequence[Spelt], rows: np.ndarray, padding: int, prompt_weight: float) -> TokenBatch:
-    longest = max(len(spelt[row].ids) for row in rows)
-    ids, weights = torch.full((len(rows), longest), padding), torch.zeros(len(rows), longest)
+    ids, _ = pad([spelt[row].ids for row in rows], padding)
+    weights = torch.zeros(ids.shape)
     for line, row in enumerate(rows):
         one = spelt[row]
-        ids[line, : len(one.ids)] = torch.tensor(one.ids)
         weights[line, one.user : one.user_end] = prompt_weight
         weights[line, one.response : len(one.ids)] = 1.0
-    return TokenBatch(ids, weights, rows)
+    return TokenBatch(torch.from_numpy(ids), weights, rows)
 
 
 def token_losses(model: "Qwen3ForCausalLM", batch: TokenBatch) -> tuple[Tensor, Tensor, Tensor]:

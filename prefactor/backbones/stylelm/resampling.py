@@ -16,10 +16,11 @@ class Resampling:
 
     def __init__(self, groups: np.ndarray, seed: int) -> None:
         """``groups`` (N,) says which prompt each value belongs to."""
-        _, self._of = np.unique(groups, return_inverse=True)
-        self.groups = int(self._of.max()) + 1
+        found, self._of = np.unique(groups, return_inverse=True)
+        self.groups = len(found)
         random = np.random.default_rng(mixed_seed(seed, "stylelm", "resampling"))
-        self._counts = random.multinomial(self.groups, np.full(self.groups, 1 / self.groups), size=DRAWS)  # (R, G)
+        even = np.full(max(self.groups, 1), 1 / max(self.groups, 1))
+        self._counts = random.multinomial(self.groups, even, size=DRAWS)[:, : self.groups]  # (R, G)
 
     def mean(self, values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
         """sum(values) / sum(weights) over N rows, its 95 % interval, the weight n and the number of prompts."""
@@ -32,11 +33,12 @@ class Resampling:
     def _figure(
         self, values: np.ndarray, weights: np.ndarray, of: Callable[[np.ndarray], np.ndarray]
     ) -> dict[str, Any]:
-        above, below = (np.bincount(self._of, column, self.groups) for column in (values, weights))  # (G,), (G,)
-        if not below.sum():
+        if not weights.sum():
             return {"value": None, "low": None, "high": None, "n": 0, "prompts": 0}
+        above, below = (np.bincount(self._of, column, self.groups) for column in (values, weights))  # (G,), (G,)
         drawn = self._counts @ np.column_stack([above, below])  # (R,G)@(G,2)
-        low, high = np.quantile(of(drawn[:, 0] / np.maximum(drawn[:, 1], 1e-12)), ENDS)
+        drawn = drawn[drawn[:, 1] > 0]  # a draw of prompts without what is counted says nothing
+        low, high = np.quantile(of(drawn[:, 0] / drawn[:, 1]), ENDS)
         value = of(above.sum() / below.sum())
         return {
             "value": round(float(value), 4),

@@ -75,3 +75,14 @@ def test_a_mean_over_prompts_is_resampled_by_prompt():
     width = figure["high"] - figure["low"]
     assert figure["value"] == pytest.approx(values.mean(), abs=1e-3)
     assert width == pytest.approx(2 * 1.96 * values.std() / math.sqrt(50), rel=0.15)
+
+
+def test_draws_without_what_is_counted_are_left_out():
+    prompts = Resampling(np.arange(3), 0)
+    always = prompts.mean(np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.0]))
+    assert (always["value"], always["low"], always["high"], always["prompts"]) == (1.0, 1.0, 1.0, 1)
+
+
+def test_nothing_to_count_has_no_value():
+    none = Resampling(np.empty(0, dtype=np.int64), 0).mean(np.empty(0), np.empty(0))
+    assert none["value"] is None and none["n"] == 0
