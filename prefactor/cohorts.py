@@ -77,6 +77,11 @@ def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Coho
     return {role: _cohort(role, table, responses, chosen, rejected) for role in ROLES}
 
 
+def text_ids(split: Path) -> list[str]:
+    """The ids of a split's texts: ``Responses.text`` says which of them a response is."""
+    return _text_rows(_in_order(pq.read_table(split / "pairs.parquet")))[0]
+
+
 def _in_order(table: pa.Table) -> pa.Table:
     """Rows by the hash of their user, then part and rank: ids may carry time or place, their hashes do not."""
     users = table["user_id"].combine_chunks().dictionary_encode()

@@ -71,6 +71,36 @@ class Trained:
     trainable_parameters: int
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The optimiser steps of a training, its ``batches`` of users, and the steps after which something is due.
+
+    ``ends`` are those of epochs; after ``checks`` it is validated.
+    """
+
+    batches: int
+    steps: int
+    ends: frozenset[int]
+    checks: frozenset[int]
+    warmup: float
+
+    @classmethod
+    def of(cls, users: int, parameters: TrainingParameters, accumulation: int = 1) -> "Plan":
+        """For as many seen users; ``accumulation`` batches of users make a step, the last one of what is left."""
+        batches = math.ceil(users / parameters.episodes.users_per_step)  # of an epoch
+        ends = [math.ceil(epoch * batches / accumulation) for epoch in range(1, parameters.epochs + 1)]
+        checks = frozenset(_validation_steps(ends[-1], parameters.validations))
+        return cls(parameters.epochs * batches, ends[-1], frozenset(ends), checks, parameters.warmup)
+
+    def is_told(self, step: int) -> bool:
+        """Whether the history has a row for what led to this step."""
+        return step in self.checks or step in self.ends
+
+    def rate(self, step: int) -> float:
+        """The learning rate after ``step`` steps, as a share of its peak."""
+        return _cosine(step, self.steps, self.warmup)
+
+
 def train(
     model: RewardModel,
     seen: Cohort,
@@ -93,34 +123,45 @@ def train(
     optimiser = torch.optim.AdamW(
         model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
     )
-    epoch = math.ceil(len(seen) / parameters.episodes.users_per_step)
-    steps = parameters.epochs * epoch
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps, parameters.warmup))
+    plan = Plan.of(len(seen), parameters)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, plan.rate)
     batches = episodes(known, parameters.episodes, generator(seed, model.name, "episodes"))
     noise = generator(seed, model.name, "noise")
-    checks = _validation_steps(steps, parameters.validations)
     losses: list[float] = []  # since the last row of the history
     history: list[Row] = []
     best: tuple[Row, dict[str, Tensor]] | None = None
-    with progress(stage, steps, "steps") as shown:
-        for step in range(1, steps + 1):
+    with progress(stage, plan.steps, "steps") as shown:
+        for step in range(1, plan.steps + 1):
             losses.append(_step(model, next(batches), optimiser, parameters.gradient_norm, noise))
             schedule.step()
             shown.advance(note=f"loss {losses[-1]:.3f}")
-            if step not in checks and step % epoch:
+            if not plan.is_told(step):
                 continue
-            row = _row(seed, step, sum(losses) / len(losses))
+            row = history_row(seed, step, losses)
             losses.clear()
             history.append(row)
-            if step in checks:
+            if step in plan.checks:
                 row |= validate(model, seen.first(parameters.validation_users), held_out)
-                if best is None or _accuracy(row) > _accuracy(best[0]):
+                if best is None or accuracy_of(row) > accuracy_of(best[0]):
                     best = row, copy.deepcopy(model.state_dict())
     assert best is not None  # the last step is always a check
     model.load_state_dict(best[1])
-    _complete(model.eval(), known, held_out)
+    return finished(model, seen, held_out, parameters, seed, history, best[0])
+
+
+def finished(
+    model: RewardModel,
+    seen: Cohort,
+    held_out: Cohort,
+    parameters: TrainingParameters,
+    seed: int,
+    history: list[Row],
+    best: Row,
+) -> Trained:
+    """Complete a ``model`` that is as it was at its ``best`` validation, and sum its training up."""
+    _complete(model.eval(), seen.known(), held_out)
     left = validate(model, seen.first(parameters.validation_users), held_out)
-    return Trained(seed, history, int(best[0]["step"]), _accuracy(best[0]), _log_loss(left), trainable(model))
+    return Trained(seed, history, int(best["step"]), accuracy_of(best), _log_loss(left), trainable(model))
 
 
 def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: TrainingParameters, seed: int) -> Trained:
@@ -130,8 +171,8 @@ def _fit(model: ClosedForm, seen: Cohort, held_out: Cohort, parameters: Training
     with torch.no_grad():
         model.fit(known)
     _complete(model, known, held_out)
-    row = _row(seed, 0, math.nan) | validate(model, seen.first(parameters.validation_users), held_out)
-    return Trained(seed, [row], 0, _accuracy(row), _log_loss(row), trainable(model))
+    row = history_row(seed, 0, []) | validate(model, seen.first(parameters.validation_users), held_out)
+    return Trained(seed, [row], 0, accuracy_of(row), _log_loss(row), trainable(model))
 
 
 def _complete(model: RewardModel, known: PairBatch, held_out: Cohort) -> None:
@@ -145,7 +186,9 @@ def _shots(held_out: Cohort, sizes: tuple[int, ...] = SHOTS) -> list[int]:
     return sorted({min(size, most) for size in sizes} | {most})
 
 
-def _row(seed: int, step: int, loss: float) -> Row:
+def history_row(seed: int, step: int, losses: list[float]) -> Row:
+    """A row with the mean of the losses (nats) since the last one; its scores are still to come."""
+    loss = sum(losses) / len(losses) if losses else math.nan
     return {"seed": seed, "step": step, "loss": loss, **dict.fromkeys(SCORES, math.nan)}
 
 
@@ -216,7 +259,8 @@ def _validation_steps(steps: int, validations: int) -> set[int]:
     return {round(steps * (number + 1) / validations) for number in range(validations)} - {0} | {steps}
 
 
-def _accuracy(row: Mapping[str, float]) -> float:
+def accuracy_of(row: Mapping[str, float]) -> float:
+    """What steps are chosen by: the mean of the two accuracies of a validated row, or the one there is."""
     return _mean_of_known(row["validation_seen_accuracy"], row["validation_users_accuracy"])
 
 

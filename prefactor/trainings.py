@@ -57,6 +57,12 @@ class Training(Cell):
         return str(self.summary["run"])
 
     @property
+    def tuned(self) -> bool:
+        """Whether the backbone moved in it."""
+        tuning = self.summary["parameters"].get("tuning")
+        return tuning is not None and tuning["mode"] != "frozen"
+
+    @property
     def validation_accuracy(self) -> float:
         """Mean over seeds of the best validation's accuracy: what steps, seeds and the champion are chosen by."""
         return fmean(seed["validation_accuracy"] for seed in self.summary["seeds"].values())

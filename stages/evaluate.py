@@ -8,8 +8,7 @@ import pandas as pd
 
 from prefactor import layout
 from prefactor.atomic import atomic_folder
-from prefactor.backbones import States
-from prefactor.cohorts import Cohort
+from prefactor.cohorts import Cohort, StateView
 from prefactor.errors import InputError
 from prefactor.evaluation.ceiling import Truth, read_truth
 from prefactor.evaluation.draws import draw_rows, draws_table, judge_draws
@@ -27,8 +26,7 @@ from prefactor.evaluation.results import (
 )
 from prefactor.evaluation.size import parameters_by_users
 from prefactor.evaluation.slices import read_groups, slice_rows
-from prefactor.layout import Cell, seed_folder
-from prefactor.methods.storage import load_model
+from prefactor.layout import Cell
 from prefactor.parameters import build, load_parameters, nearest, section
 from stages.running import run
 from stages.trainings import (
@@ -38,6 +36,7 @@ from stages.trainings import (
     cell_states,
     cell_views,
     run_parameters,
+    seed_model,
 )
 
 
@@ -46,12 +45,12 @@ def evaluate(dataset: str, backbone: str, method: str, variant: str) -> None:
     cell = Cell(dataset, backbone, method, variant)
     parameters = build(EvaluationParameters, section(load_parameters(), "evaluation"), "evaluation")
     groups = _groups(cell.dataset, parameters.slices)
-    models = {str(seed): load_model(seed_folder(cell.model, seed)) for seed in run_parameters().seeds}
+    models = {str(seed): seed_model(cell, seed) for seed in run_parameters().seeds}
     training = json.loads((cell.model / "training.json").read_text(encoding="utf-8"))
     states = cell_states(cell, training["backbone"])
-    cohorts = cell_cohorts(cell, states)
+    cohorts = cell_cohorts(cell, states, models.values())
     kind, identity = read_kind(layout.prepared(cell.dataset)), _identity(cell, training["run"])
-    candidates = _candidates(cell, states, cohorts)
+    candidates = _candidates(cell, cell_views(cell, states, models.values()), cohorts)
     judged = judge(models, cohorts, parameters.shots, candidates, kind, parameters.doubts, parameters.recovery)
     first, draws = dict([*models.items()][: parameters.draw_seeds]), parameters.draws_of(cell.method)
     drawn = judge_draws(first, cohorts["unseen"], parameters.draw_shots, draws, kind)
@@ -76,9 +75,9 @@ def _groups(dataset: str, slices: SliceParameters) -> pd.DataFrame:
     return read_groups(layout.prepared(dataset), slices.of(dataset))
 
 
-def _candidates(cell: Cell, states: States, cohorts: Mapping[str, Cohort]) -> CandidatePool | None:
+def _candidates(cell: Cell, views: Mapping[str, StateView], cohorts: Mapping[str, Cohort]) -> CandidatePool | None:
     """Candidates with their true utilities, where the source knows them and the method reads a response."""
-    prepared, views = layout.prepared(cell.dataset), cell_views(cell, states)
+    prepared = layout.prepared(cell.dataset)
     truth = read_truth(prepared)
     if not isinstance(truth, Truth) or not views:
         return None

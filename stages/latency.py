@@ -1,7 +1,7 @@
 """Stage latency: how long every method takes to adapt to a new user, and the backbone to read their pairs."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 
 import pandas as pd
@@ -52,7 +52,8 @@ def latency(dataset: str, backbone: str) -> None:
 
 def _reader(backbone: str) -> Backbone:
     key = f"backbones.{backbone}"
-    return load_backbone(build(BackboneParameters, section(load_parameters(), key), key))
+    parameters = build(BackboneParameters, section(load_parameters(), key), key)
+    return load_backbone(replace(parameters, log_probabilities=False))  # as it is served: without the head's work
 
 
 def _read(reader: Backbone, dataset: str) -> tuple[int, Latency]:
@@ -71,6 +72,7 @@ def _newcomers(cells: list[Cell], states: States) -> dict[str, Newcomers]:
 def _time(cell: Cell, seed: int, users: Newcomers, read: Latency) -> pd.DataFrame:
     """One model's rows; ``read`` is what the texts of a user take, if the model makes anything of them."""
     model = load_model(seed_folder(cell.model, seed))
+    model.tuned_view = model.view  # how long it takes does not depend on whose states they are
     afforded = users.with_singles(affordable(users.singles, model.adapt))
     needed = model.view == "states" and is_personal(model, users.batch.users_between(0, LEAST))
     return latency_rows(afforded, adapting(model, afforded), read if needed else None, _identity(cell, seed))

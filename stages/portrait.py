@@ -17,15 +17,14 @@ from prefactor.cohorts import load_cohorts
 from prefactor.evaluation.judge import Judge, JudgeParameters
 from prefactor.evaluation.labels import TextRows, judged_labels, read_scores, scorer_labels, word_labels
 from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, directions, people, powers, space
-from prefactor.layout import Cell, seed_folder
+from prefactor.layout import Cell
 from prefactor.methods.base import UserState
 from prefactor.methods.loadings import Power
-from prefactor.methods.storage import load_model
 from prefactor.methods.vrf import VRF
 from prefactor.parameters import build, load_parameters, section
 from prefactor.preferences import PairBatch, Responses
 from stages.running import run
-from stages.trainings import RunParameters, cell_cohorts, cell_states, run_parameters
+from stages.trainings import RunParameters, cell_cohorts, cell_states, cell_views, run_parameters, seed_model
 
 METHOD, VARIANT = "vrf", "default"
 
@@ -69,7 +68,7 @@ def _draw(cell: Cell, parameters: RunParameters, judge: Judge | None, folder: Pa
 
 
 def _model(cell: Cell, seed: int) -> VRF:
-    model = load_model(seed_folder(cell.model, seed))
+    model = seed_model(cell, seed)
     assert isinstance(model, VRF)
     return model
 
@@ -82,7 +81,7 @@ def _powers(cell: Cell, seeds: Sequence[int]) -> dict[int, Power]:
 
 def _drawn(cell: Cell, model: VRF, states: States, judge: Judge | None, folder: Path) -> dict[str, Any]:
     """Leave the tables; what portraits.json says beside them."""
-    cohorts = cell_cohorts(cell, states)
+    cohorts = cell_cohorts(cell, states, [model])
     users = {split: model.adapt(cohorts[split].known()) for split in ("seen", "unseen")}
     few = model.adapt(cohorts["unseen"].known(FEW_SHOTS))
     four, marked = people(model, cohorts["unseen"])
@@ -102,8 +101,9 @@ def _labels(cell: Cell, model: VRF, states: States, seen: UserState, judge: Judg
     scores = read_scores(layout.prepared(cell.dataset))
     found = []
     if scores is not None:
-        known = torch.from_numpy(states.gather(scores["text_id"].tolist()))
-        responses = Responses({"states": known}, torch.arange(len(known)))
+        views = cell_views(cell, states, [model])
+        known = {name: torch.from_numpy(view.gather(scores["text_id"].tolist())) for name, view in views.items()}
+        responses = Responses(known, torch.arange(len(scores)))
         found.append(scorer_labels(basis_rewards(model, responses), scores))
     if scores is None or judge is not None:
         texts, pairs = _texts(cell)

@@ -138,6 +138,8 @@ def _earlier(path: Path, trained: list[Any], worlds: set[str]) -> list[Row]:
 def _scored(cell: Cell, values: Any, cohorts: dict[str, Cohort], search: SearchParameters) -> dict[str, float]:
     """Train one configuration in one world; its scores and seconds."""
     parameters = build(MethodParameters, values, cell.parameters)
+    if parameters.tunes:
+        raise InputError(f"{cell.parameters}.tuning: search trains no backbone: set it to null, or its mode to frozen")
     seen, held_out, seed, started = cohorts["seen"], cohorts["validation"], search.seed, time.monotonic()
 
     def fit(number: int, choice: MethodParameters) -> Fitted:

@@ -1,29 +1,34 @@
 """What the training stages and the search share: a cell's parameters, its cohorts, a fresh model, its choices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from prefactor import layout
-from prefactor.backbones import States, open_states
+from prefactor.backbones import NoLikelihoodError, States, open_states
 from prefactor.choices import CHOICES, best, choices_of
 from prefactor.cohorts import Cohort, StateView, load_cohorts
 from prefactor.errors import InputError
-from prefactor.layout import Cell
+from prefactor.layout import Cell, seed_folder
 from prefactor.methods import METHODS
-from prefactor.methods.base import RewardModel, Shape
+from prefactor.methods.base import TUNED, RewardModel, Shape
+from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, merged, nearest, section
 from prefactor.seeds import generator
 from prefactor.surface import open_surface
 from prefactor.training import Trained, TrainingParameters, train
+from prefactor.tuning import BackboneTuning
 
 
 @dataclass(frozen=True)
 class MethodParameters:
     """A method's section: its model, and how each of its steps is trained; no first step when it is null.
 
+    With ``tuning`` the (second) step trains the backbone under the reward too; null keeps it frozen.
     ``model`` may have ``choices``, a list of changes to the rest of it. A model is trained with each, and for every
     seed the one is kept that predicts held-out data best.
     """
@@ -31,9 +36,15 @@ class MethodParameters:
     model: dict[str, Any] = field(default_factory=dict)
     basis_training: TrainingParameters | None = None
     training: TrainingParameters = field(default_factory=TrainingParameters)
+    tuning: BackboneTuning | None = None
 
     def __post_init__(self) -> None:
         choices_of(self.model)  # raises for what is no list of changes
+
+    @property
+    def tunes(self) -> bool:
+        """Whether the backbone moves."""
+        return self.tuning is not None and self.tuning.mode != "frozen"
 
     def choices(self) -> list["MethodParameters"]:
         """The parameters with each of the changes; as they are where there are none."""
@@ -150,19 +161,54 @@ def cell_states(cell: Cell, expected: Mapping[str, Any] | None = None) -> States
     return open_states(layout.states(cell.dataset, cell.backbone), expected)
 
 
-def cell_cohorts(cell: Cell, states: States) -> dict[str, Cohort]:
-    """The cell's users with the one view that its method reads."""
-    return load_cohorts(layout.split(cell.dataset), cell_views(cell, states))
+def cell_cohorts(cell: Cell, states: States, models: Iterable[RewardModel] = ()) -> dict[str, Cohort]:
+    """The cell's users with the one view that its method reads, and those of the fine-tuned backbones of ``models``."""
+    return load_cohorts(layout.split(cell.dataset), cell_views(cell, states, models))
 
 
-def cell_views(cell: Cell, states: States) -> dict[str, StateView]:
-    """The one view that the cell's method reads, by name; no other is loaded, and none if it reads no view."""
+def seed_model(cell: Cell, seed: int) -> RewardModel:
+    """The model of one seed; one with a fine-tuned backbone reads a view that has the seed in its name."""
+    model = load_model(seed_folder(cell.model, seed))
+    if model.shape.tuned:
+        model.tuned_view = f"{TUNED}-{seed}"
+    return model
+
+
+def cell_views(cell: Cell, states: States, models: Iterable[RewardModel] = ()) -> dict[str, StateView]:
+    """The one view that the cell's method reads, by name; no other is loaded, and none if it reads no view.
+
+    Beside it stand the caches of the fine-tuned backbones of ``models``, as ``seed_model`` names them.
+    """
+    tuned = [model.tuned_view for model in models if model.shape.tuned]
     views: dict[str, Callable[[], StateView]] = {
         "states": lambda: states,
         "surface": lambda: open_surface(layout.surface(cell.dataset)),
+        "likelihood": lambda: _Likelihood(cell, states),
     }
     needed = method_kind(cell).view
-    return {needed: views[needed]()} if needed else {}
+    found = {needed: views[needed]()} if needed else {}
+    return {**found, **{view: open_states(layout.tuned_states(_seed_of(cell, view))) for view in tuned}}
+
+
+def _seed_of(cell: Cell, view: str) -> Path:
+    return seed_folder(cell.model, view.removeprefix(f"{TUNED}-"))
+
+
+@dataclass(frozen=True)
+class _Likelihood:
+    """The responses' log-probabilities in nats and numbers of tokens (N, 2) by text id, from a cell's cache."""
+
+    cell: Cell
+    states: States
+
+    def gather(self, text_ids: Sequence[str]) -> np.ndarray:
+        try:
+            return self.states.likelihood(text_ids)
+        except NoLikelihoodError as error:
+            causal = f"make backbones.{self.cell.backbone} a causal language model that has them"
+            raise InputError(
+                f"{self.cell}: {error}: take {self.cell.method!r} out of run.methods, or {causal}"
+            ) from error
 
 
 def method_kind(cell: Cell) -> type[RewardModel]:
@@ -172,8 +218,8 @@ def method_kind(cell: Cell) -> type[RewardModel]:
     return METHODS[cell.method]
 
 
-def new_model(cell: Cell, parameters: MethodParameters, seen: Cohort, seed: int) -> RewardModel:
-    """A model with fresh parameters for one seed, scaled to the training responses."""
+def new_model(cell: Cell, parameters: MethodParameters, seen: Cohort, seed: int, tuned: bool = False) -> RewardModel:
+    """A model with fresh parameters for one seed, scaled to the training responses; ``tuned`` as in its shape."""
     kind = method_kind(cell)
     settings = build(kind.Parameters, parameters.model, f"{cell.parameters}.model")
     known = seen.known().compact()
@@ -181,6 +227,7 @@ def new_model(cell: Cell, parameters: MethodParameters, seen: Cohort, seed: int)
         width=known.responses.views[kind.view].shape[1] if kind.view else 0,
         seen_users=len(seen),
         texts=len(seen.pairs.responses),
+        tuned=tuned,
     )
     model = kind(settings, shape, generator(seed, cell.method, "initial"))  # type: ignore[call-arg]
     model.standardise(known.responses)

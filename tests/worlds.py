@@ -15,7 +15,7 @@ TASTES = 4
 def make_pairs(users: int, pairs: int, seed: int = 0, responses: int = 60, seen: bool = False) -> PairBatch:
     """Users with one of TASTES linear tastes each, comparing random responses; labels are noiseless.
 
-    Tastes are for ``states``; ``surface`` is noise.
+    Tastes are for ``states``; ``surface`` and ``likelihood`` are noise.
     """
     generator = torch.Generator().manual_seed(seed)
     states = torch.randn(responses, WIDTH, generator=torch.Generator().manual_seed(99))
@@ -25,10 +25,13 @@ def make_pairs(users: int, pairs: int, seed: int = 0, responses: int = 60, seen:
     first = torch.randint(responses, (len(segment),), generator=generator)
     second = (first + torch.randint(1, responses, (len(segment),), generator=generator)) % responses
     surface = torch.randn(responses, len(FEATURES), generator=torch.Generator().manual_seed(97))
+    tokens = torch.randint(1, 30, (responses,), generator=torch.Generator().manual_seed(96))
+    log_probability = -tokens * torch.rand(responses, generator=torch.Generator().manual_seed(95))
+    views = {"states": states, "surface": surface, "likelihood": torch.stack([log_probability, tokens], 1)}
     scores = states @ taste.T  # (T,TASTES)
     better = scores[first, mine[segment]] > scores[second, mine[segment]]
     return PairBatch(
-        responses=Responses({"states": states, "surface": surface}, torch.arange(responses)),
+        responses=Responses(views, torch.arange(responses)),
         chosen=torch.where(better, first, second),
         rejected=torch.where(better, second, first),
         segment=segment,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefactor.errors import InputError
-from prefactor.layout import LANGUAGE_MODELS
 from prefactor.reading import read_object
 
 EMBEDDED = "embedded"
@@ -41,7 +40,7 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
 )
 UNSAID = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "use_cache")  # change no state
-OWN = LANGUAGE_MODELS.as_posix()
+OWN = "models/language/"  # where those of our own lie; a served model, which has this file, knows no layout
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 

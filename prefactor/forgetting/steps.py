@@ -14,6 +14,7 @@ from prefactor.forgetting.removal import Removal, whole_file, whole_folder
 from prefactor.forgetting.states import in_states
 from prefactor.forgetting.workspace import is_output, walk
 from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS
+from prefactor.reading import read_object
 
 MIB = 2**20
 PAGE = Path("reports", "index.html")  # shows single people and some of their texts, without their ids
@@ -43,7 +44,7 @@ def _steps_of(
     folders = dict.fromkeys([*made, *_remade_folders(root, name, finding.role, hits)])
     done = [folder for folder in folders if folder.exists()]
     yield from map(whole_folder, done)
-    for cache in sorted(path for path in (root / "data" / "states" / name).glob("*") if path.is_dir()):
+    for cache in _caches(root, name):
         if removal := in_states(cache, finding.traces.hashes):
             yield removal
             done.append(cache)
@@ -51,6 +52,12 @@ def _steps_of(
     for path in hits:
         if not any(folder in path.parents for folder in done):
             yield from _step(root, path, user_ids)
+
+
+def _caches(root: Path, name: str) -> list[Path]:
+    """A dataset's caches of states: of frozen backbones, and of those that were fine-tuned with a model."""
+    found = [*(root / "data" / "states" / name).glob("*"), *(root / "models" / name).glob("*/*/*/seed-*/states")]
+    return sorted(path for path in found if path.is_dir())
 
 
 def _step(root: Path, path: Path, user_ids: Sequence[str]) -> Iterator[Removal]:
@@ -70,7 +77,22 @@ def _remade_folders(root: Path, name: str, role: str | None, hits: Sequence[Path
     hit = {parent for path in hits for parent in path.parents}
     shown = [reports / "evaluation" / name, reports / "portrait" / name] if role else []
     bases = _bases_by_user(root / "models" / "bases" / name) if role in (SEEN, UNKNOWN) else []
-    return [*(folder for folder in perhaps if folder in hit), *shown, *bases]
+    unfinished = root / "data" / "checkpoints" / name  # weights by user, of trainings that were stopped
+    read = _language_models(root, name) if role else []
+    tuned = _tuned_backbones(root, name) if role in (SEEN, UNKNOWN) else []
+    return [*(folder for folder in perhaps if folder in hit), *shown, *bases, *read, *tuned, unfinished]
+
+
+def _tuned_backbones(root: Path, name: str) -> list[Path]:
+    """Language models that were fine-tuned on seen users' texts, which their weights may remember."""
+    return sorted((root / "models" / name).glob(f"*/*/*/{layout.tuned_backbone(Path('seed-*'))}"))
+
+
+def _language_models(root: Path, name: str) -> list[Path]:
+    """The language models of our own, if one was trained on the dataset's texts, which its weights may remember."""
+    reports = (root / layout.LANGUAGE_MODEL_REPORTS).glob("*/perplexity.json")
+    trained = any(read_object(report).get("dataset") == name for report in reports)
+    return [root / layout.LANGUAGE_MODELS, root / layout.LANGUAGE_MODEL_REPORTS] if trained else []
 
 
 def _bases_by_user(folder: Path) -> list[Path]:
@@ -90,6 +112,12 @@ def outdated(look: Look, findings: Mapping[str, Finding], rewritten: Collection[
         return []
     shown = [f"{place}/{name}" for name, finding in findings.items() if finding.role for place in SHOWN]
     shown += [PAGE.as_posix()] if _is_shown(findings, rewritten) else []
+    root = look.workspace.root
+    read = [folder for name, finding in findings.items() if finding.role for folder in _language_models(root, name)]
+    shown += [folder.relative_to(root).as_posix() for folder in read]
+    trained = [name for name, finding in findings.items() if finding.role in (SEEN, UNKNOWN)]
+    tuned = [folder for name in trained for folder in _tuned_backbones(root, name)]
+    shown += {folder.parents[1].relative_to(root).as_posix() for folder in tuned}  # the outputs that they are part of
     paths = look.cache.outdated(look.sought(findings), shown)
     if not paths:
         return []

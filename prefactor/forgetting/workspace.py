@@ -14,6 +14,7 @@ KEPT = ("data", "models", "reports", "mlruns", ".prefect", ".dvc/tmp")
 STUDIES = "studies"
 EXPERIMENT = "prefactor-"  # begins the name of a dataset's experiment, and of its folder of artifacts
 OF_DATASETS = {  # what is followed by a folder per dataset
+    ("data", "checkpoints"),
     ("data", "prepared"),
     ("data", "split"),
     ("data", "states"),

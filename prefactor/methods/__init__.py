@@ -10,6 +10,7 @@ from prefactor.methods.lore import LoRe
 from prefactor.methods.lr import LR
 from prefactor.methods.pal import PAL
 from prefactor.methods.pref import PReF
+from prefactor.methods.ref import Ref
 from prefactor.methods.surface import Surface
 from prefactor.methods.vpl import VPL
 from prefactor.methods.vrf import VRF
@@ -25,6 +26,7 @@ METHODS: dict[str, type[RewardModel]] = {
     "lr": LR,
     "pal": PAL,
     "pref": PReF,
+    "ref": Ref,
     "surface": Surface,
     "vpl": VPL,
     "vrf": VRF,

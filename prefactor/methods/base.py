@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from prefactor.preferences import PairBatch, Responses
 
+TUNED = "tuned"  # the view of a fine-tuned backbone's states
+
 
 @dataclass(frozen=True)
 class UserState:
@@ -73,11 +75,13 @@ class Shape:
     """What a model's tensors depend on beside its parameters.
 
     ``width`` of its feature view, number of ``seen_users``, and of ``texts`` in the split: ``Responses.text`` < texts.
+    ``tuned``: the reward reads the states of a backbone that was fine-tuned for it, beside the frozen one's.
     """
 
     width: int
     seen_users: int
     texts: int = 0
+    tuned: bool = False
 
 
 class RewardModel(nn.Module, ABC):
@@ -86,11 +90,15 @@ class RewardModel(nn.Module, ABC):
     A subclass is built from ``(parameters, shape, generator)``, names itself in ``name`` and its frozen dataclass
     of parameters in ``Parameters``, reads the feature view ``view`` (empty if it reads the texts' numbers alone), and
     is listed in ``methods.METHODS``.
+
+    With ``shape.tuned`` the reward reads the view ``tuned_view`` where it would read ``view``; whatever else is made of
+    responses, such as VRF's encoder, still reads ``view``.
     """
 
     name: ClassVar[str]
     Parameters: ClassVar[type[Any]]
     view: ClassVar[str] = "states"
+    tuned_view: str = TUNED
 
     def __init__(self, settings: Any, shape: Shape) -> None:
         super().__init__()
@@ -119,6 +127,15 @@ class RewardModel(nn.Module, ABC):
 
         Only differences of rewards mean anything, so this is the reward to show, and its variance the one to quote.
         """
+
+    @property
+    def rewards_known(self) -> bool:
+        """Whether the reward of what is known of users is asked for, in the loss or in adapting to them."""
+        return True
+
+    def adapts_by_reward(self, seen: bool) -> bool:
+        """Whether adapting to users, ``seen`` ones or new ones, asks for the reward of what is known of them."""
+        return self.rewards_known
 
     def uncertainties(self, users: UserState) -> Mapping[str, Tensor]:
         """What the method itself offers as doubt about a user: (U,) by name, growing with doubt; none by default."""

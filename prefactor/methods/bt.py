@@ -37,6 +37,9 @@ class BT(FactorisedReward):
         self.train_noise(generator)
         return -F.logsigmoid(self.basis_differences(batch)).mean()
 
+    def adapts_by_reward(self, seen: bool) -> bool:
+        return False  # it does not adapt
+
     def adapt(self, reference: PairBatch) -> UserState:
         return UserState({"weight": torch.ones(reference.n_users, 1, device=reference.users.device)})
 

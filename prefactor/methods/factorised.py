@@ -44,7 +44,7 @@ class FactorisedReward(StandardisedReward):
 
     def basis(self, responses: Responses) -> Tensor:
         """(T, K) basis rewards in logits."""
-        return self.phi(self.scaled(responses))
+        return self.phi(self.reward_states(responses))
 
     def basis_differences(self, pairs: PairBatch) -> Tensor:
         """(N, K) dphi = phi(h+) - phi(h-); phi runs once per unique response."""

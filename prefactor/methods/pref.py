@@ -81,7 +81,7 @@ class PReF(FactorisedReward):
         if not self.settings.svd_start:
             return
         known = known.compact()
-        states = self.scaled(known.responses)
+        states = self.reward_states(known.responses)
         directions, rank = self._directions(known, states, generator)
         project_onto_states(self.phi, states, directions)
         with torch.no_grad():

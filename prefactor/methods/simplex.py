@@ -81,6 +81,9 @@ class SimplexReward(FactorisedReward):
         weight = self.on_bases(self.logits[batch.users].softmax(-1))  # (U,B)
         return -F.logsigmoid(self.margin(weight[batch.segment], self.basis_differences(batch)).mean).mean()
 
+    def adapts_by_reward(self, seen: bool) -> bool:
+        return not seen
+
     def adapt(self, reference: PairBatch) -> UserState:
         """Seen users keep their trained weights; a new user's are fitted on their pairs. State: ``weight`` (U, K)."""
         logits = self.fit_logits(reference)

@@ -25,12 +25,18 @@ def save_model(model: RewardModel, folder: Path | str) -> None:
     description = {
         "method": model.name,
         "parameters": as_dict(model.settings),
-        "shape": dataclasses.asdict(model.shape),
+        "shape": _shape(model),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_folder(folder) as scratch:
         save_file(tensors, scratch / WEIGHTS)
         write_json(scratch / MODEL, description)
+
+
+def _shape(model: RewardModel) -> dict[str, int | bool]:
+    """Whether a backbone was tuned only where it was: models from before there was a choice stay as they are."""
+    shape = dataclasses.asdict(model.shape)
+    return shape if model.shape.tuned else {name: value for name, value in shape.items() if name != "tuned"}
 
 
 def load_model(folder: Path | str, device: torch.device | str = "cpu") -> RewardModel:

@@ -154,12 +154,22 @@ class VPL(StandardisedReward):
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """BT on target pairs, mean over pairs, + lambda_t KL(q_u || N(0, I)), mean over users, in nats."""
         self.train_noise(generator)
-        states, targets = self.dropout(self.scaled(batch.responses)), batch.targets()
+        (states, judged), targets = self._inputs(batch.responses), batch.targets()
         posterior = self.posterior(batch.references(), states)
         noise = torch.randn(posterior.mean.shape, generator=generator, device=states.device)
-        margin = self._margin(states, posterior.mean + posterior.std * noise, targets)
+        margin = self._margin(judged, posterior.mean + posterior.std * noise, targets)
         self.steps += int(self.training)
         return -F.logsigmoid(margin).mean() + self.annealed() * divergence_from_standard(posterior).mean()
+
+    def _inputs(self, responses: Responses) -> tuple[Tensor, Tensor]:
+        """What the encoder and what the reward reads, with dropout: drawn once where they read the same."""
+        states, judged = self.both_states(responses)
+        dropped = self.dropout(states)
+        return dropped, self.dropout(judged) if self.shape.tuned else dropped
+
+    @property
+    def rewards_known(self) -> bool:
+        return False
 
     def annealed(self) -> Tensor:
         """() lambda at the present step."""
@@ -183,10 +193,10 @@ class VPL(StandardisedReward):
 
     def reward(self, users: UserState, responses: Responses, segment: Tensor) -> Tensor:
         row = torch.arange(len(responses), device=segment.device)
-        return self.head(self.scaled(responses), users["mean"], row, segment)
+        return self.head(self.reward_states(responses), users["mean"], row, segment)
 
     def compare(self, users: UserState, pairs: PairBatch) -> Margin:
-        mean = self._margin(self.scaled(pairs.responses), users["mean"], pairs)
+        mean = self._margin(self.reward_states(pairs.responses), users["mean"], pairs)
         return Margin(mean, torch.zeros_like(mean))
 
     def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:

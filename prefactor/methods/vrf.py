@@ -76,8 +76,8 @@ class VRF(FactorisedReward):
     def loss(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
         """L = L_VBT + L_SEP + beta L_REG (VRF Eq. 9): mean over target pairs, sum over base pairs, mean over users."""
         self.train_noise(generator)
-        states, targets = self.scaled(batch.responses), batch.targets()
-        phi = self.phi(states)
+        (states, judged), targets = self.both_states(batch.responses), batch.targets()
+        phi = self.phi(judged)
         users = self._state(self._absorbed(self._nothing(batch.n_users), batch.references(), states, phi))
         margin = self.judge(users, targets.segment, self.differences(phi, targets))
         loss = -F.logsigmoid(margin.attenuated() if self.settings.attenuated else margin.mean).mean()
@@ -142,6 +142,10 @@ class VRF(FactorisedReward):
         variance = variance_along(difference[:, : self.loadings.live], users["covariance"], segment)  # (N,) logit^2
         return Margin(mean, variance * scale.square() * widening, self.calibration.lapse)
 
+    @property
+    def rewards_known(self) -> bool:
+        return self.loadings is not None  # as published, reference pairs go to the encoder alone
+
     def uncertainty(self, users: UserState) -> Tensor:
         """(U,) mean over the dimensions of sigma_u (VRF section 5); without an encoder, of lambda_u's deviation."""
         if self.matched:
@@ -197,7 +201,7 @@ class VRF(FactorisedReward):
         if not self.started:
             raise InputError("vrf with loadings needs a trained phi to start from: give it a basis_training, not null")
         known = known.compact()
-        states = self.scaled(known.responses)
+        states = self.reward_states(known.responses)
         # Of the outputs found alone: among many weak ones the mixture's means are mostly noise.
         found = self.phi.used(self.features)
         self.loadings.rank.fill_(max(found, 1))
@@ -273,8 +277,10 @@ class VRF(FactorisedReward):
     def _after(self, state: Mapping[str, Tensor], reference: PairBatch) -> UserState:
         """The state after further pairs."""
         reference = reference.compact()
-        states = self.scaled(reference.responses)
-        phi = None if self.loadings is None else self.phi(states)
+        if self.loadings is None:
+            return self._state(self._absorbed(state, reference, self.scaled(reference.responses), None))
+        states, judged = self.both_states(reference.responses)
+        phi = self.phi(judged)
         return self._state(self._absorbed(state, reference, states, phi))
 
     def _absorbed(

@@ -13,7 +13,7 @@ from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
 from prefactor.reporting.tables import ACCURACY, DIFFERENCE, FROM_VRF, SPLITS, Contender, Section, place_order
 
 BASELINE = "bt"
-IMPERSONAL = (BASELINE, "surface", "longer_text", "item_mean")  # one reward for everybody
+IMPERSONAL = (BASELINE, "surface", "longer_text", "item_mean", "ref")  # one reward for everybody
 PERCENT_SIGN = "\N{NO-BREAK SPACE}%"
 Place = tuple[str, int | None]  # split, number of reference pairs: None for all of them
 

@@ -39,6 +39,8 @@ def pack(
     ``trained`` holds the weights and the known users; ``identity`` is that of the backbone whose states they were
     trained on. A backbone in a local folder is copied, one of a Hugging Face id is pinned to its commit.
     """
+    if load_model(trained).shape.tuned:
+        raise InputError(f"{trained} reads a fine-tuned backbone of its own, which is not served: serve a frozen one")
     folder.mkdir(parents=True, exist_ok=True)
     for name in MODEL_FILES:
         shutil.copyfile(trained / name, folder / name)
@@ -50,7 +52,7 @@ def pack(
     else:
         parameters = dataclasses.replace(parameters, revision=identity.get("revision"))
     description = {
-        "backbone": as_dict(dataclasses.replace(parameters, device="auto")),
+        "backbone": as_dict(dataclasses.replace(parameters, device="auto", log_probabilities=False)),
         "identity": dict(identity),
         "empty_prompts": empty_prompts,
     }

@@ -26,7 +26,11 @@ class Champion:
 def choose(trainings: Sequence[Training]) -> Champion | None:
     """The VRF variant and backbone with the highest validation accuracy (mean over seeds), with its best seed.
 
-    ``trainings`` are one dataset's; None if no VRF is among them. The first by name of equals.
+    ``trainings`` are one dataset's; None if no VRF is among them. The first by name of equals. One that fine-tuned its
+    backbone is not served, and no contender.
     """
-    contenders = sorted((t for t in trainings if t.method == SERVED), key=lambda t: (-t.validation_accuracy, t.path))
+    contenders = sorted(
+        (t for t in trainings if t.method == SERVED and not t.tuned),
+        key=lambda t: (-t.validation_accuracy, t.path),
+    )
     return Champion(contenders[0], contenders[0].best_seed, tuple(contenders)) if contenders else None

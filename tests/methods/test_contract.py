@@ -14,6 +14,7 @@ from prefactor.methods.base import ClosedForm, RewardModel, Shape, UserState, sa
 from prefactor.methods.basis import Basis
 from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.pal import PAL
+from prefactor.methods.ref import Ref
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
 from prefactor.methods.vpl import VPL
 from prefactor.methods.vrf import VRF
@@ -49,6 +50,7 @@ SMALL: dict[str, dict[str, object]] = {
     },
     "vpl": {"latent": 6, "encoder_width": 7, "reward_width": 5},
     "lr": {"ridge": 2.0, "strength_chosen": True},
+    "ref": {"scaled": True},
     "surface": {"basis": {"form": "linear", "bases": 1}},
     "vrf": {"basis": {"form": "mlp", "bases": 5}, "latent": 6, "unit_prior": True},
     "vrf/loadings": {
@@ -127,6 +129,10 @@ def shifted(model: RewardModel, pairs: PairBatch) -> PairBatch:
     elif bases := [module for module in model.modules() if isinstance(module, Basis)]:
         for basis in bases:
             last_bias(basis).add_(torch.linspace(-3, 5, len(last_bias(basis))))
+    elif isinstance(model, Ref):  # as many nats more a token
+        more = torch.tensor([[1.0, 0.0], [3.0, 1.0]])
+        views = {name: view @ more if name == model.view else view for name, view in pairs.responses.views.items()}
+        return replace(pairs, responses=Responses(views, pairs.responses.text))
     elif model.view:
         views = {name: view + torch.linspace(-3, 5, view.shape[1]) for name, view in pairs.responses.views.items()}
         return replace(pairs, responses=Responses(views, pairs.responses.text))

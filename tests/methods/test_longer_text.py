@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from prefactor.evaluation.accuracy import margins, per_user
 from prefactor.methods.base import Shape
-from prefactor.methods.longer_text import PRECISION, SMALLEST_SCALE, LongerText, LongerTextParameters
+from prefactor.methods.impersonal import PRECISION
+from prefactor.methods.longer_text import LongerText, LongerTextParameters
 from prefactor.preferences import PairBatch, Responses
 from prefactor.surface import FEATURES, surface_features
 
@@ -60,7 +61,7 @@ def test_the_scale_is_at_the_optimum() -> None:
 def test_the_direction_is_fixed_where_the_shorter_text_wins() -> None:
     pairs = world(0.2)
     model = fitted(pairs)
-    assert model.scale.item() == pytest.approx(SMALLEST_SCALE)
+    assert model.scale.item() == pytest.approx(LongerText.smallest_scale)
     assert per_user(margins(model, pairs, pairs), pairs).accuracy.mean() < 0.3
 
 

@@ -40,8 +40,8 @@ def test_overlapping_intervals_beat_nothing() -> None:
 
 
 def test_the_headline_is_about_a_personal_reward_where_there_is_one() -> None:
-    longer = Contender("longer_text", "default")
-    found = section({BT: (0.60, 0.58, 0.62), VRF: (0.61, 0.59, 0.63), longer: (0.70, 0.68, 0.72)})
+    longer, ref = Contender("longer_text", "default"), Contender("ref", "default")
+    found = section({BT: (0.60, 0.58, 0.62), VRF: (0.61, 0.59, 0.63), longer: (0.70, 0.68, 0.72), ref: (0.8, 0.7, 0.9)})
     assert "VRF predicts 61.0" in headline(found) and "no personal reward" in headline(found)
     assert "Longer" in headline(section({longer: (0.70, 0.68, 0.72)}))
 

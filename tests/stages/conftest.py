@@ -52,6 +52,7 @@ def tiny_parameters() -> dict:
         },
         "pseudonyms": {},
         "quality": {},
+        "language_models": {},
         "backbones": {"minilm": {"model": "embedded", "shard_texts": 16}},
         "methods": {
             "bt": {

@@ -20,11 +20,21 @@ HARMLESS = {
     "prefactor/reading.py",
     "stages/__init__.py",
     "prefactor/layout.py",
+    "prefactor/tracking/live.py",  # shows a training's loss while it runs
+    "prefactor/tracking/noise.py",
+    "prefactor/tracking/store.py",
+    "prefactor/tuning/__init__.py",
+    "prefactor/tuning/parameters.py",  # names for what a method's section says, which is declared
     "stages/running.py",
 }
 FOR_TRAINING = ("prefactor/choices.py", "prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
 TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency"}  # but share a module with the training stages
-READS_CACHE_ONLY = {"train-basis", "train-encoder", "search", "evaluate", "ceiling", "signal", "portrait", "compare"}
+READS_CACHE_ONLY = {"train-basis", "search", "evaluate", "ceiling", "signal", "portrait", "compare"}
+# A cell whose variant has `tuning` runs that code too. It is left out: nearly all cells are frozen, and each would be
+# trained anew after any edit of it. After one that changes states, a tuned cell is to be forced (`dvc repro -f`).
+LEAVES_OUT = {"train-encoder": "prefactor/backbones/"}
+JOINS_TABLES = {"compare", "backbone-scale"}  # the code that trained and judged is their inputs' dependency
+READ_BY_TUNING = ("data/prepared/${item.dataset}/texts.parquet", "models/language")
 
 
 def imported(path: Path) -> Iterator[Path]:
@@ -60,14 +70,21 @@ def test_a_stage_depends_on_the_code_it_runs(name: str) -> None:
     needed = reached(ROOT / "stages" / f"{name.replace('-', '_')}.py") - HARMLESS
     if name in READS_CACHE_ONLY:
         needed = {path for path in needed if not path.startswith("prefactor/backbones/")}
+    if name in LEAVES_OUT:
+        needed = {path for path in needed if not path.startswith(LEAVES_OUT[name])}
     if name in TRAIN_NOTHING:
         needed -= set(FOR_TRAINING)
     if name == "ceiling":  # it has no method
         needed = {path for path in needed if not path.startswith("prefactor/methods/")}
     if name == "signal":  # it shares a module with the training stages, but fits a model of its own
         needed &= reached(ROOT / "prefactor/evaluation/signal.py") | {"stages/signal.py", "stages/trainings.py"}
-    if name == "compare":  # it joins tables; the code that trained and judged is its inputs' dependency
+    if name in JOINS_TABLES:
         own = ("prefactor/reporting/", "prefactor/evaluation/", "stages/")
         needed = {path for path in needed if path.startswith(own)}
     missing = {path for path in needed if not any(path == dep or path.startswith(f"{dep}/") for dep in declared)}
     assert not missing
+
+
+def test_a_training_depends_on_what_a_tuned_backbone_is_made_of() -> None:
+    declared = STAGES["train-encoder"]
+    assert {*READ_BY_TUNING} <= {*declared["deps"]} and "backbones.${item.backbone}" in declared["params"]

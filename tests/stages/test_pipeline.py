@@ -70,6 +70,28 @@ def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Project, tmp_pat
     assert [*history["seed"]] == [0, 1] and history["validation_seen_accuracy"].nunique() == 1
 
 
+def test_a_language_model_of_our_own_is_a_backbone(whole: Project, tmp_path: Path) -> None:
+    """It is trained, read and asked for its opinion, which is method Ref; nothing of it is in a run without."""
+    assert json.loads((whole.folder / "models" / "language" / "trained.json").read_text()) == []
+    shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
+    project, parameters = Project(tmp_path / "copy"), whole.parameters()
+    sizes = {"vocabulary": 300, "hidden": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8, "intermediate": 24}
+    parameters["language_models"] = {"small": {"dataset": "stylebench", "epochs": 1, **sizes}}
+    parameters["backbones"]["small"] = {"model": "models/language/small", "pooling": "mean"}
+    parameters["methods"]["ref"] = {"default": {"model": {}, "basis_training": None, "training": {}}}
+    parameters["run"] |= {"backbones": ["small"], "methods": ["ref"]}
+    project.set_parameters(parameters)
+    project.run("stages.language_model")
+    project.run("stages.embed", "stylebench", "small")
+    for stage in ("train_encoder", "evaluate"):
+        project.run(f"stages.{stage}", "stylebench", "small", "ref", "default")
+    project.run("stages.latency", "stylebench", "small")
+    folder = project.folder / "reports" / "evaluation" / "stylebench" / "small" / "ref" / "default"
+    rows = pd.read_parquet(folder / "results.parquet")
+    accuracy = rows[(rows["metric"] == "accuracy") & (rows["split"] == "unseen")]["value"]
+    assert len(accuracy) and accuracy.between(0, 1).all()
+
+
 def test_held_out_data_choose_the_form_of_the_model(whole: Project) -> None:
     """Both forms of the common reward are trained; the one that is kept, seed by seed, has the least log loss."""
     cell = Path("stylebench", "minilm", "vrf", "default")

@@ -123,3 +123,9 @@ def test_a_configuration_is_scored_by_the_best_of_its_choices() -> None:
     alone = scores(), scores(choices=[mlp])
     assert alone[0] != alone[1]
     assert scores(choices=[{}, mlp]) in alone
+
+
+def test_a_configuration_that_trains_a_backbone_is_refused() -> None:
+    values = {"model": {}, "tuning": {"mode": "lora"}}
+    with pytest.raises(InputError, match=r"tuning: search trains no backbone: set it to null"):
+        stage._scored(Cell("d", "b", "bt", "default"), values, {}, SearchParameters())

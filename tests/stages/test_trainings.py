@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from prefactor import layout
+from prefactor.backbones import NoLikelihoodError
 from prefactor.choices import best
 from prefactor.errors import InputError
 from prefactor.layout import Cell
@@ -30,6 +31,16 @@ class CountedStates:
     def gather(self, text_ids: Sequence[str]) -> np.ndarray:
         self.read += 1
         return np.zeros((len(text_ids), 3), dtype=np.float32)
+
+    def likelihood(self, text_ids: Sequence[str]) -> np.ndarray:
+        return np.ones((len(text_ids), 2), dtype=np.float32)
+
+
+class OfAnEncoder(CountedStates):
+    """States without log-probabilities."""
+
+    def likelihood(self, text_ids: Sequence[str]) -> np.ndarray:
+        raise NoLikelihoodError("cache x holds no log-probabilities")
 
 
 @pytest.fixture
@@ -61,7 +72,14 @@ def test_only_the_view_that_a_method_reads_is_loaded(project: Path) -> None:
     write_surface(project / "texts.parquet", layout.surface("small"))
     for method in ("surface", "longer_text"):
         assert views(method, states) == {"surface": (3, len(FEATURES))}
+    assert views("ref", states) == {"likelihood": (3, 2)}
     assert states.read == 1
+
+
+def test_a_method_that_reads_log_probabilities_says_where_there_are_none(project: Path) -> None:
+    wanted = r"^small-minilm-ref-default: cache x .*: take 'ref' out of run.methods, or make backbones.minilm a causal"
+    with pytest.raises(InputError, match=wanted):
+        views("ref", OfAnEncoder())
 
 
 def test_an_unknown_method_is_named_with_the_nearest(project: Path) -> None:
