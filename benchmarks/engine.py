@@ -91,7 +91,7 @@ def make_texts(shape: str, prompts: int) -> Texts:
 
     ``personalllm``: prompts of 100 tokens with 8 responses of 200 to 400. ``tldr``: posts of 350 with 6 summaries of 20
     to 50. ``prism``: conversations of 2 to 5 turns, each turn with 2 to 4 responses to all that was said before.
-    ``unshared``: prompts of their own.
+    ``unshared``: no prompts, 30 to 400.
     """
     source = np.random.default_rng(0)
     texts: Texts = []
@@ -102,7 +102,7 @@ def make_texts(shape: str, prompts: int) -> Texts:
         prompt, responses, low, high = {
             "personalllm": (100, 8, 200, 400),
             "tldr": (350, 6, 20, 50),
-            "unshared": (0, 1, 30, 400),
+            "unshared": (0, 8, 30, 400),
         }[shape]
         asked = _words(source, prompt)
         texts += [(asked, _words(source, int(source.integers(low, high + 1)))) for _ in range(responses)]
@@ -243,7 +243,9 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shapes = ["personalllm", "tldr", "prism", "unshared"]
     parser.add_argument("--shapes", nargs="+", choices=shapes, default=shapes)
-    parser.add_argument("--prompts", type=int, default=12, help="prompts, conversations or texts")
+    parser.add_argument(
+        "--prompts", type=int, default=12, help="prompts, or conversations; without prompts 8 texts for each"
+    )
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--vocabulary", type=int, default=0, help="of the embedding; 0: the words alone")
