@@ -70,9 +70,9 @@ def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Project, tmp_pat
     assert [*history["seed"]] == [0, 1] and history["validation_seen_accuracy"].nunique() == 1
 
 
+@pytest.mark.system
 def test_a_language_model_of_our_own_is_a_backbone(whole: Project, tmp_path: Path) -> None:
     """It is trained, read and asked for its opinion, which is method Ref; nothing of it is in a run without."""
-    assert json.loads((whole.folder / "models" / "language" / "trained.json").read_text()) == []
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project, parameters = Project(tmp_path / "copy"), whole.parameters()
     sizes = {"vocabulary": 300, "hidden": 16, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 8, "intermediate": 24}
@@ -220,6 +220,7 @@ def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> N
         "portrait@stylebench-minilm",
         "latency@stylebench-minilm",
         "compare",
+        "backbone-scale",
     }
 
 
@@ -250,9 +251,11 @@ def test_an_unknown_parameter_names_the_nearest(tmp_path: Path) -> None:
     assert "unknown key 'promts'; did you mean 'prompts'" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.system)])
 def test_a_killed_repro_resumes_from_the_last_whole_shard(tmp_path: Path, blow: signal.Signals) -> None:
-    project = make_project(tmp_path, tiny_parameters(), ["validate@stylebench"])
+    parameters = tiny_parameters()
+    del parameters["datasets"]["mine"]
+    project = make_project(tmp_path, parameters, ["validate@stylebench"])
     shards = tmp_path / "data" / "states" / "stylebench" / "minilm" / "shards"
     running = project.start("dvc", "repro", "embed@stylebench-minilm")
     deadline = time.monotonic() + 120
@@ -262,9 +265,10 @@ def test_a_killed_repro_resumes_from_the_last_whole_shard(tmp_path: Path, blow: 
     os.killpg(running.pid, blow)
     running.wait(timeout=60)
     survived = {path: path.stat().st_mtime_ns for path in whole_shards(shards)}
+    kept = sum(len(np.load(path)) for path in survived)
     again = project.run("dvc", "repro", "embed@stylebench-minilm")
-    assert f"{16 * len(survived)} reused" in again.stdout
-    assert f"{108 - 16 * len(survived)} texts encoded" in again.stdout
+    assert f"{kept} reused" in again.stdout
+    assert f"{108 - kept} texts encoded" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in survived} == survived
 
 
