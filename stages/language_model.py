@@ -4,20 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from prefactor import layout
 from prefactor.atomic import atomic_folder, write_json
-from prefactor.backbones.stylelm import (
-    StyleLMParameters,
-    measure,
-    read_corpus,
-    save_model,
-    train_model,
-    train_tokenizer,
-    vocabulary_texts,
-)
-from prefactor.parameters import build, load_parameters, section
+from prefactor.parameters import load_parameters, section
 from stages.running import run
 
 
@@ -28,28 +17,35 @@ def language_model() -> None:
     """
     values = load_parameters()
     wanted = [name for name in section(values, "language_models") if name in section(values, "run.backbones")]
-    torch.set_num_threads(int(section(values, "run.threads")))
     with (
         atomic_folder(layout.LANGUAGE_MODELS) as models,
         atomic_folder(layout.LANGUAGE_MODEL_REPORTS) as reports,
     ):
         for name in wanted:
-            key = f"language_models.{name}"
-            _train(name, build(StyleLMParameters, section(values, key), key), models / name, reports / name)
+            _train(name, values, models / name, reports / name)
         write_json(reports / "trained.json", wanted)
         write_json(models / "trained.json", wanted)
 
 
-def _train(name: str, parameters: StyleLMParameters, folder: Path, report: Path) -> None:
+def _train(name: str, values: Mapping[str, Any], folder: Path, report: Path) -> None:
     """Train tokenizer and model, save them as a Hugging Face folder, and report whether they follow attributes."""
-    corpus = read_corpus(layout.prepared(parameters.dataset), layout.split(parameters.dataset))
+    # Imported here because most runs train none, and torch alone takes seconds to load.
+    import torch
+
+    from prefactor.backbones import stylelm
+    from prefactor.parameters import build
+
+    key = f"language_models.{name}"
+    parameters = build(stylelm.StyleLMParameters, section(values, key), key)
+    torch.set_num_threads(int(section(values, "run.threads")))
+    corpus = stylelm.read_corpus(layout.prepared(parameters.dataset), layout.split(parameters.dataset))
     train = corpus.train
-    texts = vocabulary_texts(train, corpus.attributes, parameters.has)
-    tokenizer = train_tokenizer(texts, parameters.vocabulary, parameters.context)
-    model = train_model(train, corpus.attributes, tokenizer, parameters)
+    texts = stylelm.vocabulary_texts(train, corpus.attributes, parameters.has)
+    tokenizer = stylelm.train_tokenizer(texts, parameters.vocabulary, parameters.context)
+    model = stylelm.train_model(train, corpus.attributes, tokenizer, parameters)
     folder.mkdir(parents=True)
-    save_model(model, tokenizer, folder)
-    found = measure(model, tokenizer, corpus.held_out, corpus.attributes, parameters)
+    stylelm.save_model(model, tokenizer, folder)
+    found = stylelm.measure(model, tokenizer, corpus.held_out, corpus.attributes, parameters)
     size = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer), "training_responses": len(train)}
     report.mkdir(parents=True)
     write_json(report / "perplexity.json", {"name": name, "dataset": parameters.dataset, **size, **found})

@@ -251,7 +251,8 @@ def test_an_unknown_parameter_names_the_nearest(tmp_path: Path) -> None:
     assert "unknown key 'promts'; did you mean 'prompts'" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.system)])
+@pytest.mark.system
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_repro_resumes_from_the_last_whole_shard(tmp_path: Path, blow: signal.Signals) -> None:
     parameters = tiny_parameters()
     del parameters["datasets"]["mine"]
