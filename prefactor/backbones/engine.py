@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -76,15 +77,13 @@ class Engine:
             raise InputError("log-probabilities need a causal language model with its head: this backbone has none")
         answers = _Answers(len(tokens.ids))
         waiting: _Launched | None = None
-        for launched in self._launched(tokens, request):
+        for launched in chain(self._launched(tokens, request), [None]):
             if waiting is not None:  # read while the device works on the next
                 answers.take(waiting)
-                _show(progress, waiting)
+                if progress is not None:
+                    progress.advance(len(waiting.rows), tokens=waiting.computed)
             waiting = launched
-        if waiting is not None:
-            answers.take(waiting)
-            _show(progress, waiting)
-        return answers.found()
+        return answers.found
 
     def _launched(self, tokens: Tokens, request: Request) -> Iterator["_Launched"]:
         """Every batch, put to work; after a shortage of memory in batches of half the size, once."""
@@ -146,19 +145,16 @@ class _Answers:
 
     def __init__(self, texts: int) -> None:
         self._texts = texts
-        self._found = Found(None, None, 0)
+        self.found = Found(None, None, 0)
 
     def take(self, batch: _Launched) -> None:
         if batch.ready is not None:
             batch.ready.synchronize()
-        self._found = Found(
-            self._filled(self._found.states, batch.rows, batch.states),
-            self._filled(self._found.log_probability, batch.rows, batch.log_probability),
-            self._found.computed + batch.computed,
+        self.found = Found(
+            self._filled(self.found.states, batch.rows, batch.states),
+            self._filled(self.found.log_probability, batch.rows, batch.log_probability),
+            self.found.computed + batch.computed,
         )
-
-    def found(self) -> Found:
-        return self._found
 
     def _filled(self, whole: np.ndarray | None, rows: np.ndarray, part: Tensor | None) -> np.ndarray | None:
         if part is None:
@@ -167,11 +163,6 @@ class _Answers:
             whole = np.empty((self._texts, *part.shape[1:]), dtype=part.numpy().dtype)
         whole[rows] = part.numpy()
         return whole
-
-
-def _show(progress: Progress | None, batch: _Launched) -> None:
-    if progress is not None:
-        progress.advance(len(batch.rows), tokens=batch.computed)
 
 
 def _to_host(values: Tensor) -> Tensor:

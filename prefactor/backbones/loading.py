@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = {False: 512, True: 2048}  # of a text, unless more are asked for: of encoders and of causal models
 TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 32768}
-logger = logging.getLogger(__name__)
-STRETCHED = ("dynamic", "longrope")  # positional encodings that depend on the length of a batch
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+STRETCHED = ("dynamic", "longrope")  # positional encodings that depend on the length of a batch
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class BackboneParameters:
     layout            how a prompt and a response become one text: by the tokenizer's ``chat`` template, ``plain``
                       with a blank line between them, or chat for a causal model that has a template (``auto``)
     log_probabilities  keep those of the responses too, for a causal model with a head; method Ref reads them. The head
-                      is work: without it a Qwen3-0.6B does a quarter less
+                      is work: of a Qwen3-0.6B's weights it is a quarter
     max_tokens        longest text in tokens; None: the model's own limit, but at most 2,048 of a causal model, and of
                       an encoder 512. The embedded model is often cut at 256, which its fine-tuning never
                       exceeded; it was pretrained on 512, and of people's conversations with assistants 256 cuts one in

@@ -95,10 +95,10 @@ class PaddedPass:
 def best_pass(model: "PreTrainedModel", device: torch.device, padding: int, causal: bool) -> Pass:
     """A packed pass where the model can take one, which is tried; otherwise a padded one.
 
-    ``model`` is in evaluation mode: with dropout no two passes agree.
-    That a causal model cannot, it says. Whether an architecture's attention can be replaced is not declared reliably:
-    one with recurrent layers or another kind of window is known by what its layers ask for, which shows with small
-    weights, too, and one with attention biases of its own or another kind of mask by its answers.
+    That a causal model cannot, the log says. Whether an architecture's attention can be replaced is not declared
+    reliably: one with recurrent layers or another kind of window is known by what its layers ask for, which shows with
+    small weights, too, and one with attention biases of its own or another kind of mask by its answers. ``model`` is in
+    evaluation mode: with dropout no two passes agree.
     """
     padded = PaddedPass(model, device, padding)
     if not causal:

@@ -44,7 +44,7 @@ class StyleLMParameters:
     has, lacks        standardised scores: a response has an attribute above the first, and clearly lacks it below the
                       second
     report_prompts    held-out prompts whose responses the report reads; None for all
-    compute_dtype     of the forward pass while training; bfloat16 is faster on CPUs with AMX, and slower on others
+    compute_dtype     of the forward pass while training; the weights are float32 in any case
     """
 
     dataset: str
