@@ -124,6 +124,13 @@ def load_backbone(parameters: BackboneParameters) -> Backbone:
     return Backbone(engine, tokeniser, request, hidden=hidden, identity=identity)
 
 
+def load_tokenizer(parameters: BackboneParameters) -> "PreTrainedTokenizerBase":
+    """A backbone's tokenizer alone. Raises InputError as ``load_backbone`` does."""
+    source = find_model(parameters.model, parameters.revision)
+    with _quiet(), _refusing(source):
+        return _tokenizer(source.path)
+
+
 def _request(parameters: BackboneParameters, config: "PreTrainedConfig", causal: bool, headed: bool) -> Request:
     pooling: Pooling = parameters.pooling if parameters.pooling != "auto" else ("last" if causal else "mean")
     layers = int(config.get_text_config().num_hidden_layers)

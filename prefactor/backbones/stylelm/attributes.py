@@ -1,39 +1,30 @@
-"""How an attribute is asked for: by a system prompt of its own, or by a last line of the user's prompt."""
+"""Which attributes a small language model is trained on: those of the library that a dataset's scorers measure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import cache
 
+from prefactor.attributes import AttributeLibrary, read_attributes
 from prefactor.errors import InputError
 
-NEUTRAL = "You are an assistant."
-# Each holds its attribute's name, as a line of attributes does: what is learnt of the one helps the other.
-SYSTEM_PROMPTS = {
-    "concise": "You are a concise assistant.",
-    "formal": "You are a formal assistant.",
-    "empathetic": "You are an empathetic assistant.",
-    "structured": "You are a structured assistant.",
-    "direct": "You are a direct assistant.",
-    "illustrative": "You are an illustrative assistant.",
-    "narrative": "You are a narrative assistant.",
-    "inquiring": "You are an inquiring assistant.",
-    "technical": "You are a technical assistant.",
-    "enthusiastic": "You are an enthusiastic assistant.",
-}
+
+@cache
+def library() -> AttributeLibrary:
+    """The attributes that come with the project."""
+    return read_attributes()
 
 
 def system_prompt(attribute: str | None) -> str:
-    """The sentence that asks for one attribute; for None one that asks for nothing."""
-    return NEUTRAL if attribute is None else SYSTEM_PROMPTS[attribute]
+    """The sentence that asks for one attribute; for None one that asks for nothing.
 
-
-def with_attributes(prompt: str, attributes: Sequence[str]) -> str:
-    """The user's prompt with a last line that names attributes; as it is if there are none."""
-    return f"{prompt}\nAttributes: {', '.join(attributes)}" if attributes else prompt
+    Where it holds its attribute's name, as a line of attributes does, what is learnt of the one helps the other.
+    """
+    return library().base if attribute is None else library().prompts[attribute]
 
 
 def check_known(names: Iterable[str], where: str) -> None:
     """Refuse attributes that have no system prompt."""
-    if unknown := [name for name in names if name not in SYSTEM_PROMPTS]:
+    if unknown := [name for name in names if name not in library().prompts]:
         raise InputError(
-            f"{where}: no system prompt for {', '.join(unknown)}: a language model is trained on a dataset whose "
-            f"scorers are among {', '.join(SYSTEM_PROMPTS)}"
+            f"{where}: no system prompt for {', '.join(unknown)}: add them to prefactor/attributes.yaml, or train on a "
+            "dataset whose scorers are in it"
         )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefactor.backbones.stylelm.attributes import system_prompt, with_attributes
+from prefactor.attributes import with_attributes
+from prefactor.backbones.stylelm.attributes import system_prompt
 from prefactor.backbones.stylelm.corpus import Answers
 from prefactor.backbones.stylelm.parameters import FormShares
 

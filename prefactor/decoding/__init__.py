@@ -1,0 +1,1 @@
+"""Personal generation: what makes a language model write for one user, and what its likelihoods tell of a user."""
