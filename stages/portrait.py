@@ -14,9 +14,9 @@ from prefactor import layout
 from prefactor.atomic import atomic_folder, write_json
 from prefactor.backbones import States
 from prefactor.cohorts import load_cohorts
-from prefactor.evaluation.judge import Judge, JudgeParameters
 from prefactor.evaluation.labels import TextRows, judged_labels, read_scores, scorer_labels, word_labels
 from prefactor.evaluation.portrait import FEW_SHOTS, basis_rewards, coverage, directions, people, powers, space
+from prefactor.judging.endpoint import Judge, JudgeParameters
 from prefactor.layout import Cell
 from prefactor.methods.base import UserState
 from prefactor.methods.loadings import Power
@@ -53,7 +53,7 @@ def portrait(dataset: str, backbone: str) -> None:
 def portrait_judge() -> Judge | None:
     """The judge that section ``portrait`` names. InputError if its key is missing."""
     parameters = build(PortraitParameters, section(load_parameters(), "portrait"), "portrait")
-    return None if parameters.judge is None else Judge(parameters.judge)
+    return None if parameters.judge is None else Judge(parameters.judge, "portrait.judge")
 
 
 def _draw(cell: Cell, parameters: RunParameters, judge: Judge | None, folder: Path) -> None:
@@ -93,7 +93,7 @@ def _drawn(cell: Cell, model: VRF, states: States, judge: Judge | None, folder: 
     }
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    return {"explained": explained, "people": four} | ({"judge": judge.parameters.model} if judge else {})
+    return {"explained": explained, "people": four} | ({"judge": judge.model} if judge else {})
 
 
 def _labels(cell: Cell, model: VRF, states: States, seen: UserState, judge: Judge | None) -> pd.DataFrame:

@@ -22,10 +22,10 @@ from prefactor.evaluation.accuracy import per_pair, per_user
 from prefactor.evaluation.items import Outcomes
 from prefactor.evaluation.ratings_ceiling import ONE_FIT, Ratings, ratings_rows, read_ratings
 from prefactor.evaluation.results import Judged, in_schema, result_rows
+from prefactor.judging.truth import read_tastes
 from prefactor.methods.base import Margin
 
 RIDGES = tuple(10.0**power for power in range(-1, 6))
-EVERYWHERE = "everywhere"  # the one context of a world whose people want the same everywhere
 TRUE, REGRESSED = "true scores", "regressed scores"
 
 
@@ -54,12 +54,12 @@ def read_truth(prepared: Path) -> Truth | Ratings | None:
     if not source.get("truth"):
         return None
     candidates = pq.read_table(prepared / "candidates.parquet")
-    names, context_of = source.get("contexts", [EVERYWHERE]), source.get("context_of", {})
-    context = [names.index(context_of.get(group, names[0])) for group in candidates["group_id"].to_pylist()]
+    tastes = read_tastes(prepared, source)
+    context = [tastes.context_of.get(group, 0) for group in candidates["group_id"].to_pylist()]
     scores = np.column_stack([candidates[scorer].to_numpy() for scorer in source["scorers"]])
     rows = {text_id: row for row, text_id in enumerate(candidates["text_id"].to_pylist())}
     table = np.column_stack([scores, context]).astype(np.float32)
-    return Truth(rows, table, _utilities(pq.read_table(prepared / "users.parquet").to_pandas(), len(names)))
+    return Truth(rows, table, tastes.utilities)
 
 
 def ceiling_rows(
@@ -85,16 +85,6 @@ def ceiling_rows(
 
 
 _ROLES = ("seen", "unseen")
-
-
-def _utilities(users: pd.DataFrame, contexts: int) -> dict[str, np.ndarray]:
-    """Each user's vectors (C, S). For a user of two tastes, the mean: nobody can know which spoke."""
-    if "utilities" not in users:
-        constant = np.stack(users["utility"].to_numpy())
-        return {user: np.tile(row, (contexts, 1)) for user, row in zip(users["user_id"], constant, strict=True)}
-    cells = np.stack([np.stack(list(rows)) for rows in users["utilities"]])  # (U, 2 C, S)
-    mean = cells.reshape(len(cells), 2, contexts, -1).mean(1)
-    return dict(zip(users["user_id"], mean, strict=True))
 
 
 def _judge(cohort: Cohort, truth: Truth, regressed: "Ridge | None") -> Judged:

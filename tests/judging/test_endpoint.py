@@ -1,26 +1,28 @@
 """The judge against a stub on loopback: what is sent, what is refused, a key that no message repeats."""
 
 import socket
-from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from prefactor.errors import InputError
-from prefactor.evaluation.judge import LONGEST_ANSWER, Judge, JudgeParameters
+from prefactor.judging.endpoint import LONGEST_ANSWER, Answer, Judge, JudgeParameters, NoAnswerError
 from prefactor.parameters import build
-from tests.stub_judge import Stub, stub_judge
+from tests.stub_judge import Fault, Stub, completion, stub_judge
 
 KEY = "sk-very-secret"
 
 
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    with stub_judge() as server:
-        yield server
-
-
 def judge(stub: Stub, **settings: object) -> Judge:
-    return Judge(build(JudgeParameters, {"url": stub.url, "model": "small", **settings}, "portrait.judge"))
+    values = {"url": stub.url, "model": "small", **settings}
+    return Judge(build(JudgeParameters, values, "portrait.judge"), "portrait.judge")
+
+
+def fault_of(stub: Stub, **settings: object) -> NoAnswerError:
+    with pytest.raises(NoAnswerError) as found:
+        judge(stub, **settings).answer("?")
+    return found.value
 
 
 def test_a_question_is_one_user_message_with_the_options(stub: Stub) -> None:
@@ -100,7 +102,80 @@ def test_nobody_there_is_said_with_the_url() -> None:
         taken.bind(("127.0.0.1", 0))  # and not listening
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with pytest.raises(InputError, match=f"{url}/chat/completions cannot be asked.*start it, or mend url"):
-            Judge(JudgeParameters(url, "small")).ask("?")
+            Judge(JudgeParameters(url, "small"), "portrait.judge").ask("?")
+
+
+def test_the_place_that_names_the_judge_is_named(stub: Stub) -> None:
+    stub.status = 500
+    for where in ("portrait.judge", "generation.judge"):
+        with pytest.raises(InputError, match=f"; {where}: null asks none$"):
+            Judge(JudgeParameters(stub.url, "small"), where).ask("?")
+
+
+def test_url_and_model_may_come_from_the_environment(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"url": None, "url_variable": "MY_URL", "model": None, "model_variable": "MY_MODEL"}
+    monkeypatch.delenv("MY_URL", raising=False)
+    with pytest.raises(InputError, match=r"portrait\.judge needs the environment variable MY_URL, which is not set"):
+        judge(stub, **named)
+    monkeypatch.setenv("MY_URL", KEY)
+    monkeypatch.setenv("MY_MODEL", "large\n")
+    with pytest.raises(InputError, match="MY_URL holds no url") as found:
+        judge(stub, **named)
+    assert KEY not in str(found.value)
+    monkeypatch.setenv("MY_URL", stub.url)
+    assert judge(stub, **named).ask("?") == "Warm & brief"
+    assert stub.asked[0][2]["model"] == "large" == judge(stub, **named).model
+
+
+def test_an_answer_tells_its_tokens_if_it_can(stub: Stub) -> None:
+    for usage, read, written in [
+        ({"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}, 12, 3),
+        ({"prompt_tokens": 12}, 12, None),
+        ({"prompt_tokens": -1, "completion_tokens": True}, None, None),
+        ({"prompt_tokens": "12", "completion_tokens": 1e400}, None, None),
+        ([12, 3], None, None),
+        (None, None, None),
+    ]:
+        stub.body = completion("A", usage)
+        assert judge(stub).answer("?") == Answer("A", read, written)
+
+
+def test_half_a_character_is_replaced(stub: Stub) -> None:
+    stub.body = b'{"choices": [{"message": {"content": "A\\ud83d"}}]}'
+    assert judge(stub).ask("\ud83d") == "A?"
+
+
+@pytest.mark.parametrize(
+    ("fault", "scope", "reason"),
+    [
+        *((Fault(status), "moment", f"HTTP status {status}") for status in (408, 429, 500, 502, 503, 529)),
+        *((Fault(status), "question", f"HTTP status {status}") for status in (400, 413, 422)),
+        *((Fault(status), "endpoint", f"HTTP status {status}") for status in (302, 401, 402, 403, 404, 405)),
+        (Fault(cut=True), "moment", "connection failed"),
+        (Fault(held_back=10), "moment", "connection failed"),
+        (Fault(body=completion("A"), held_back=10), "moment", "connection failed"),
+        (Fault(body=completion("A")[:20], held_back=len(completion("A")) - 20), "moment", "connection failed"),
+        (Fault(silent=True), "moment", "no answer in time"),
+        (Fault(body=completion("A"), pause=0.03), "moment", "no answer in time"),
+        (Fault(body=b"<html>"), "moment", "no completion"),
+    ],
+)
+def test_a_fault_says_what_it_holds_for(stub: Stub, fault: Fault, scope: str, reason: str) -> None:
+    stub.faults.append(fault)
+    found = fault_of(stub, timeout=0.1 if fault.silent or fault.pause else 10)
+    assert (found.scope, found.reason, found.wait) == (scope, reason, None)
+    assert stub.url in str(found) and judge(stub).ask("?") == "Warm & brief"
+
+
+def test_an_endpoint_may_say_when_to_come_back(stub: Stub) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    for header, least, most in [("7", 7, 7), ("0", 0, 0), (later, 3500, 3600), ("Mon, 01 Jan 2001 00:00:00 GMT", 0, 0)]:
+        stub.faults.append(Fault(429, {"Retry-After": header}))
+        wait = fault_of(stub).wait
+        assert wait is not None and least <= wait <= most
+    for header in ("soon", "-3", "1.5", ""):
+        stub.faults.append(Fault(503, {"Retry-After": header}))
+        assert fault_of(stub).wait is None
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{"message": null}]}'])
@@ -131,7 +206,11 @@ def test_an_answer_without_text_or_without_end_is_refused(stub: Stub) -> None:
         ({"url": "http://host:port/v1"}, "malformed"),
         ({"url": f"http://me:{KEY}@host/v1"}, "no user, key, query"),
         ({"url": f"http://host/v1?key={KEY}"}, "no user, key, query"),
-        ({"key_variable": KEY}, "name of an environment variable"),
+        ({"key_variable": KEY}, "name of an environment variable that holds the key, not the key"),
+        ({"url": None, "url_variable": "a key"}, "name of an environment variable that holds the url"),
+        ({"url_variable": "URL"}, "url is given beside url_variable"),
+        ({"url": None}, "url is missing: give either url, or url_variable"),
+        ({"model": None}, "model is missing: give either model, or model_variable"),
         ({"model": " "}, "model is empty"),
         ({"timeout": 0}, "timeout must be above 0"),
         ({"options": {"messages": []}}, "options must not set messages"),
