@@ -10,6 +10,7 @@ from typing import Any
 
 from prefactor.atomic import write_json
 from prefactor.backbones import BackboneParameters, load_backbone
+from prefactor.backbones.identity import check_identity
 from prefactor.backbones.weights import EMBEDDED, TOKENIZER_FILES, weight_files
 from prefactor.errors import InputError
 from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS, WEIGHTS, load_model, load_users
@@ -66,23 +67,12 @@ def unpack(folder: Path) -> Served:
     if parameters.model.startswith(f"{BACKBONE}/"):
         parameters = dataclasses.replace(parameters, model=str(folder / parameters.model))
     backbone = load_backbone(parameters)
-    check_identity(backbone.identity(), description["identity"])
+    check_identity(backbone.identity(), description["identity"], "install the pinned requirements")
     model = load_model(folder)
     if not isinstance(model, VRF):
         raise InputError(f"{folder / MODEL} is a {model.name}: only vrf is served, which updates users pair by pair")
     known = KnownUsers.of(*load_users(folder))
     return Served(PersonalRanker(model, backbone, known), bool(description["empty_prompts"]))
-
-
-def check_identity(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Refuse a backbone that would give other states than those that the model was trained on."""
-    differences = [
-        f"{key} is {found.get(key)!r}, trained with {expected.get(key)!r}"
-        for key in sorted({*found, *expected})
-        if found.get(key) != expected.get(key)
-    ]
-    if differences:
-        raise InputError(f"not the model's backbone: {'; '.join(differences)}: install the pinned requirements")
 
 
 def _copy_backbone(source: Path, target: Path) -> None:

@@ -1,0 +1,63 @@
+"""Candidate answers to requests: several texts each, of which one will be chosen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from prefactor.errors import InputError
+
+REQUEST = ["user_id", "group_id", "prompt"]
+COLUMNS = [*REQUEST, "method", "response", "tokens", "finished", "seconds", "about"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """N candidates of S requests.
+
+    users      (S,) whose request it is
+    prompts    S prompts
+    responses  N candidates
+    segment    (N,) the request of each, in [0, S)
+    """
+
+    users: Tensor
+    prompts: Sequence[str]
+    responses: Sequence[str]
+    segment: Tensor
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame, user_ids: Sequence[str]) -> Self:
+        """From generated texts, one row a candidate; ``user_ids`` name the users in the order of their numbers.
+
+        Requests are numbered as they first appear. Raises InputError for a user who is not among ``user_ids``.
+        """
+        segment, first = requests_of(table)
+        number = {user_id: place for place, user_id in enumerate(user_ids)}
+        users = first["user_id"].map(number)
+        if users.isna().any():
+            row = int(first.index[users.isna()][0])
+            raise InputError(
+                f"row {row} of the candidates is of nobody among the {len(number)} users: adapt to them first"
+            )
+        numbers = torch.from_numpy(users.to_numpy("int64").copy())
+        return cls(numbers, first["prompt"].tolist(), table["response"].tolist(), segment)
+
+    def rows(self, index: Tensor) -> Self:
+        """Some of the candidates: (M,) rows; requests keep their numbers."""
+        responses = [self.responses[row] for row in index.tolist()]
+        return replace(self, responses=responses, segment=self.segment[index])
+
+    def prompt_of_each(self) -> list[str]:
+        """N prompts, one a candidate."""
+        return [self.prompts[number] for number in self.segment.tolist()]
+
+
+def requests_of(table: pd.DataFrame) -> tuple[Tensor, pd.DataFrame]:
+    """(N,) each row's request, and the first row of every request, with its place in the table as index."""
+    keyed = table[REQUEST].reset_index(drop=True)
+    segment = keyed.groupby(REQUEST, sort=False, dropna=False).ngroup()
+    return torch.from_numpy(segment.to_numpy("int64").copy()), keyed[~segment.duplicated()]
