@@ -1,0 +1,17 @@
+"""The setting of a result row, ``key=value`` pairs joined by semicolons, read and put together."""
+
+from prefactor.evaluation.results import setting_text
+
+
+def parsed_setting(setting: str) -> dict[str, str]:
+    """``k=3;judge=gold`` -> ``{"k": "3", "judge": "gold"}``; a value may hold further equals signs."""
+    parts = (part.partition("=") for part in setting.split(";") if part)
+    return {key: value for key, _, value in parts}
+
+
+def joined_setting(*settings: str) -> str:
+    """All of them as one, sorted by key; of a key that two of them have the later value counts."""
+    merged: dict[str, object] = {}
+    for setting in settings:
+        merged |= parsed_setting(setting)
+    return setting_text(merged)

@@ -1,0 +1,93 @@
+"""The page of generation: what was found in sentences, then a section for every table there is, then texts to read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from prefactor import reporting
+from prefactor.atomic import write_text
+from prefactor.reporting.facts import flat
+from prefactor.reporting.generation.against_bt import against_bt_part
+from prefactor.reporting.generation.attributes import chart_part, precision_part
+from prefactor.reporting.generation.best_of_n import best_of_n_part
+from prefactor.reporting.generation.budgets import budget_parts
+from prefactor.reporting.generation.claims import lines_of_claims, tally
+from prefactor.reporting.generation.examples import examples_of
+from prefactor.reporting.generation.headline import headline
+from prefactor.reporting.generation.measured import Measured
+from prefactor.reporting.generation.part import Part
+from prefactor.reporting.generation.report import GenerationReport
+from prefactor.reporting.generation.scorers import few_users_part, scorers_part
+from prefactor.reporting.generation.selection import exhaustive_part, retrieval_part
+from prefactor.reporting.generation.speed import entropy_part, speed_part
+from prefactor.reporting.generation.win_rates import win_rate_parts
+from prefactor.reporting.style import css_variables
+
+TEMPLATE = "page.html.j2"
+SAID_ELSEWHERE = ("format_check", "left_out")
+
+
+def write_page(out: Path, report: GenerationReport, examples: int = 0) -> None:
+    """Write the page to ``out``, whole or not at all. The same report gives the same bytes.
+
+    ``examples``: of so many users texts are shown; 0 for none, so that no word of anybody's texts is on the page.
+    InputError for rows that contradict each other.
+    """
+    measured = Measured.of(report.results)
+    parts, claims = parts_of(report, measured), lines_of_claims(measured, report.speed)
+    is_check = bool(report.about.get("format_check"))
+    page = (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            title=headline(report.dataset, measured, is_check),
+            parts=parts,
+            briefs=[] if is_check else [text for text in (*(part.brief for part in parts), tally(claims)) if text],
+            claims=claims,
+            requests=examples_of(report.examples, examples),
+            format_check=is_check,
+            left_out=report.about.get("left_out") or {},
+            facts=_facts(report.about),
+            light=Markup(css_variables(dark=False)),
+            dark=Markup(css_variables(dark=True)),
+        )
+    )
+    write_text(out, page)
+
+
+def parts_of(report: GenerationReport, measured: Measured) -> tuple[Part, ...]:
+    """The sections for which there is a table, in the order of the page."""
+    found = (
+        *win_rate_parts(measured),
+        scorers_part(measured),
+        few_users_part(measured),
+        best_of_n_part(measured),
+        against_bt_part(measured),
+        *budget_parts(measured),
+        chart_part(report.attributes),
+        precision_part(measured),
+        exhaustive_part(measured),
+        retrieval_part(measured),
+        entropy_part(measured),
+        speed_part(report.speed),
+    )
+    return tuple(part for part in found if part is not None)
+
+
+def _facts(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return flat({key: value for key, value in about.items() if key not in SAID_ELSEWHERE})
+
+
+def _environment() -> Environment:
+    """Our own template, and the report's styles."""
+    folders = [Path(__file__).parent, *map(Path, reporting.__path__)]
+    return Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

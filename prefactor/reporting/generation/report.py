@@ -1,0 +1,39 @@
+"""What the page of generation is made from: the tables of ``evaluation.generation.tables``, read from folders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from prefactor.evaluation.generation.tables import SCHEMAS, read_about, read_table
+
+
+def _empty(name: str) -> pd.DataFrame:
+    return read_table([], name)
+
+
+@dataclass(frozen=True)
+class GenerationReport:
+    """Tables of one dataset; ``evaluation.generation.tables`` says what their columns mean. A table may be empty.
+
+    dataset     its name
+    results     figures with intervals, in the results' schema
+    attributes  Drift's chart of a few users
+    speed       tokens per second, and overheads
+    examples    texts to read
+    about       what all was made with
+    """
+
+    dataset: str
+    results: pd.DataFrame = field(default_factory=lambda: _empty("results"))
+    attributes: pd.DataFrame = field(default_factory=lambda: _empty("attributes"))
+    speed: pd.DataFrame = field(default_factory=lambda: _empty("speed"))
+    examples: pd.DataFrame = field(default_factory=lambda: _empty("examples"))
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, dataset: str, *folders: Path) -> Self:
+        """What stages left in ``folders``; tables of one name are read as one. InputError for a broken file."""
+        return cls(dataset, **{name: read_table(folders, name) for name in SCHEMAS}, about=read_about(folders))
