@@ -24,6 +24,8 @@ PURGE = "after `dvc repro` and `dvc push` run `dvc gc --workspace --cloud`"
 HUB = (
     "Hugging Face's cache (HF_HOME), which holds the dataset {}: it may still hold the user; other projects use it too"
 )
+JUDGE = "the endpoint of {}.judge: it was sent texts, and whoever runs it may have kept them"
+JUDGED = ("generation", "portrait")  # sections of params.yaml that may name a judge
 STORE = "MLFLOW_TRACKING_URI"
 
 
@@ -136,12 +138,13 @@ def _report(root: Path, plans: Sequence[Plan], left: Sequence[Path], before: boo
     found = [(plan.workspace, name) for plan in plans for name in plan.journal.findings]
     inputs = [place.inputs().get(name) for place, name in found if _hub(place, name) is None]
     hubs = dict.fromkeys(hub for hub in (_hub(place, name) for place, name in found) if hub is not None)
+    judges = dict.fromkeys(section for place, _ in found for section in _judges(place))
     return Report(
         removals=tuple((plan.workspace.root, removal) for plan in plans for removal in plan.removals),
         exposures=tuple((plan.workspace.root, each) for plan in plans for each in plan.journal.exposures),
         inputs=tuple(dict.fromkeys(path for path in inputs if path is not None)),
         left=tuple(left),
-        elsewhere=(*(HUB.format(hub) for hub in hubs), *_elsewhere(root)),
+        elsewhere=(*map(HUB.format, hubs), *map(JUDGE.format, judges), *_elsewhere(root)),
         listed=(root / FILE).resolve(),
         before=before,
         journals=tuple(plan.journal.path for plan in plans if plan.journal.path.exists()),
@@ -152,6 +155,11 @@ def _hub(place: Workspace, dataset: str) -> str | None:
     """The Hugging Face id that a dataset is loaded from; its input is a file of code then."""
     options = (place.datasets.get(dataset) or {}).get("options") or {}
     return options.get("hub")
+
+
+def _judges(place: Workspace) -> list[str]:
+    """Sections that name a judge model behind an endpoint."""
+    return [section for section in JUDGED if (place.parameters.get(section) or {}).get("judge")]
 
 
 def _prepared(places: Sequence[Workspace]) -> dict[str, list[Path]]:

@@ -52,7 +52,8 @@ def planned(workspace: Workspace, user_ids: Sequence[str], dataset: str | None) 
         for name, finding in journal.findings.items()
         for exposure in exposures(workspace.root, name, user_ids, finding.role)
     ]
-    ordered = [*steps(look, journal.findings, hits, rewritten), *outdated(look, journal.findings, rewritten)]
+    found = (look, journal.findings, hits, rewritten)
+    ordered = [*steps(*found), *outdated(*found)]
     known = frozenset().union(*(share.own.users for share in shares.values()))
     left = [path for path in hits.get(None, ()) if not is_output(workspace.relative(path))]
     ordered = [*ordered, *rewritten.values()]

@@ -7,12 +7,13 @@ from prefactor import layout
 from prefactor.forgetting.dvc_cache import unlink
 from prefactor.forgetting.exposure import UNKNOWN
 from prefactor.forgetting.journal import Finding
+from prefactor.forgetting.likelihoods import PARTS, in_likelihoods
 from prefactor.forgetting.look import SEEN, Hits, Look
 from prefactor.forgetting.posteriors import has_rows_of_users, in_model
 from prefactor.forgetting.registry import BY_USER, in_evaluation
 from prefactor.forgetting.removal import Removal, whole_file, whole_folder
 from prefactor.forgetting.states import in_states
-from prefactor.forgetting.workspace import is_output, walk
+from prefactor.forgetting.workspace import GENERATED, LIKELIHOODS, is_output, walk
 from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS
 from prefactor.reading import read_object
 
@@ -32,8 +33,28 @@ def steps(look: Look, findings: Mapping[str, Finding], hits: Hits, rewritten: Co
         yield from _steps_of(root, name, finding, hits.get(name, ()), look.user_ids, made)
     if _is_shown(findings, rewritten) and (root / PAGE).exists():
         yield whole_file(root / PAGE)
-    for path in hits.get(None, ()):
-        if is_output(look.workspace.relative(path)) and path != root / PAGE:
+    made = [root / place for place in _generated(look, findings, hits) if (root / place).exists()]
+    yield from map(whole_folder, made)
+    rest = [path for path in hits.get(None, ()) if path != root / PAGE and not set(made) & set(path.parents)]
+    yield from _steps_of_all(look, findings, rest)
+
+
+def _generated(look: Look, findings: Mapping[str, Finding], hits: Hits) -> list[str]:
+    """Places of personal generation, all of them where the user may be in one: most do not tell whose what is."""
+    places = [Path(*parts) for parts in sorted(GENERATED)]
+    hit = {parent for path in hits.get(None, ()) for parent in look.workspace.relative(path).parents}
+    return [place.as_posix() for place in places] if findings or not hit.isdisjoint(places) else []
+
+
+def _steps_of_all(look: Look, findings: Mapping[str, Finding], hits: Sequence[Path]) -> Iterator[Removal]:
+    """Files about no dataset in particular: log-probabilities are rewritten, other outputs go."""
+    text_ids = frozenset().union(*(finding.traces.hashes for finding in findings.values()))
+    kept = look.workspace.root.joinpath(*LIKELIHOODS)
+    parts = [path for path in hits if kept in path.parents and path.match(PARTS)]
+    for folder in dict.fromkeys(path.parent for path in parts):
+        yield in_likelihoods(folder, text_ids)
+    for path in hits:
+        if path not in parts and is_output(look.workspace.relative(path)):
             yield whole_file(path)
 
 
@@ -106,12 +127,13 @@ def _is_shown(findings: Mapping[str, Finding], rewritten: Collection[str]) -> bo
     return bool(rewritten) or any(finding.role for finding in findings.values())
 
 
-def outdated(look: Look, findings: Mapping[str, Finding], rewritten: Collection[str]) -> list[Removal]:
+def outdated(look: Look, findings: Mapping[str, Finding], hits: Hits, rewritten: Collection[str]) -> list[Removal]:
     """One step for all of DVC's cache."""
     if look.cache is None:
         return []
     shown = [f"{place}/{name}" for name, finding in findings.items() if finding.role for place in SHOWN]
     shown += [PAGE.as_posix()] if _is_shown(findings, rewritten) else []
+    shown += _generated(look, findings, hits)
     root = look.workspace.root
     read = [folder for name, finding in findings.items() if finding.role for folder in _language_models(root, name)]
     shown += [folder.relative_to(root).as_posix() for folder in read]

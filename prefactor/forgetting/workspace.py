@@ -31,7 +31,15 @@ OF_DATASETS = {  # what is followed by a folder per dataset
 }
 MADE_AT = {"models": 5, "bases": 6}  # folders above a file of a model; what lies higher is nobody's output
 OF_ALL = {("reports", name) for name in ("index.html", "metrics.json", "results.csv", "results.parquet")}
-FOLDERS_OF_ALL = {("reports", "plots"), ("reports", "search")}
+GENERATED = {  # by language models, about people; most of it does not say about whom
+    ("data", "judgements"),
+    ("models", "adapters"),
+    ("reports", "evaluation", "scorers"),
+    ("reports", "generation"),
+    ("reports", "texts"),
+}
+LIKELIHOODS = ("data", "likelihoods")
+FOLDERS_OF_ALL = {("reports", "plots"), ("reports", "search"), LIKELIHOODS, *GENERATED}
 DATABASE_PARTS = ("-wal", "-shm", "-journal")  # of SQLite, which reads them with their database
 JOURNAL = ".forgetting-"  # begins the name of the record of a forgetting that has not ended
 
@@ -97,6 +105,8 @@ def dataset_of(path: PurePath) -> str | None:
     What a killed stage left beside a dataset's folder is that dataset's: `.name.xxxx`.
     """
     parts = path.parts
+    if _is_of_all(parts):
+        return None
     for depth in (2, 1):
         if parts[:depth] in OF_DATASETS and len(parts) > depth and parts[: depth + 1] not in OF_DATASETS:
             name = parts[depth]
@@ -122,7 +132,12 @@ def is_output(path: PurePath) -> bool:
     """Does the pipeline make a file, as seen from its workspace, or what a killed stage left in its place."""
     parts = path.parts
     whole = tuple(part[1:].rpartition(".")[0] if part.startswith(".") else part for part in parts[:2])
-    return dataset_of_file(path) is not None or parts[:2] in FOLDERS_OF_ALL or (whole in OF_ALL and len(parts) == 2)
+    return dataset_of_file(path) is not None or _is_of_all(parts) or (whole in OF_ALL and len(parts) == 2)
+
+
+def _is_of_all(parts: tuple[str, ...]) -> bool:
+    """Is a path one of the folders of all, or below one."""
+    return any(parts[:depth] in FOLDERS_OF_ALL for depth in (2, 3))
 
 
 def walk(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 import yaml
 
@@ -13,15 +15,19 @@ from prefactor import layout, splitting
 from prefactor.atomic import write_json
 from prefactor.backbones.shards import INDEX, write_shard
 from prefactor.backbones.states import FORMAT
+from prefactor.decoding.conditions import PLAIN, Condition
+from prefactor.decoding.likelihoods import PART, SCHEMA
 from prefactor.methods import METHODS
 from prefactor.methods.base import Shape, UserState
 from prefactor.methods.storage import save_model, save_users
 from prefactor.parameters import build
+from prefactor.preferences import content_id
 from prefactor.seeds import generator
 from prefactor.surface import write_surface
 from tests.forgetting.talks import USERS, talks
 
 HIDDEN = 6
+WRITER = "tiny"  # the language model that writes
 CELL = Path("talks", "tiny", "lore", "default")
 PEOPLE = (*USERS, "ben", "cyd", "dot")
 SPLIT = {
@@ -48,6 +54,8 @@ def write_project(root: Path) -> Path:
     _write_states(root / layout.states("talks", "tiny"))
     _write_models(root)
     _write_reports(root / "reports")
+    write_likelihoods(root / layout.likelihoods(WRITER))
+    _write_generation(root)
     return root
 
 
@@ -100,6 +108,38 @@ def _write_reports(reports: Path) -> None:
     failed.mkdir(parents=True)
     figures.to_csv(failed / "pairs.csv", index=False)
     (reports / "index.html").write_text("<p>four people</p>")
+
+
+def write_likelihoods(folder: Path, rows: int = 150) -> None:
+    """Of all texts under two conditions, in parts."""
+    ids = talks(PEOPLE).texts["text_id"].to_pylist()
+    keys = [condition.key() for condition in (PLAIN, Condition(line=("concise",))) for _ in ids]
+    table = pa.table([ids * 2, keys, -np.arange(len(keys), dtype=float)], schema=SCHEMA)
+    folder.mkdir(parents=True)
+    write_json(folder / "identity.json", {"name": WRITER})
+    for number, start in enumerate(range(0, len(table), rows)):
+        pq.write_table(table.slice(start, rows), folder / PART.format(number))
+
+
+def _write_generation(root: Path) -> None:
+    """What a language model wrote for unseen users, what is shown of it, and what was trained for each of them."""
+    users, asked = seen(root, "unseen"), "Where should they go?"
+    texts = pd.DataFrame({"user_id": users, "group_id": "greeting", "prompt": asked, "response": "To the sea."})
+    shown = texts.drop(columns="user_id").assign(user=range(1, len(users) + 1))
+    drift, pool = root / layout.texts(WRITER, "drift"), root / layout.texts(WRITER, "candidates")
+    judged, scores = root / layout.generation(WRITER) / "judged", root / layout.personal_scores(WRITER)
+    for folder in (drift, pool, judged, scores):
+        folder.mkdir(parents=True)
+    texts.to_parquet(drift / "texts.parquet")
+    shown.drop(columns="user").to_parquet(pool / "pool.parquet")
+    shown.to_parquet(judged / "examples.parquet")
+    (judged.parent / "index.html").write_text("<p>a text for person 1</p>")
+    shown[["user"]].assign(attribute="concise", weight=0.5).to_parquet(scores / "attributes.parquet")
+    for number, user in enumerate(users):
+        key, adapters = content_id("adapter", user), root / layout.adapters(WRITER)
+        write_json(adapters / "dpo" / str(number) / "about.json", {"key": key})
+        write_json(adapters / "reward" / "scores" / f"{key}.json", {"rewards": [0.5]})
+        write_json(root / "data" / "judgements" / key[:2] / f"{key}.json", {"text": "A, since they like the sea"})
 
 
 def found_in(root: Path, names: set[str]) -> list[str]:
