@@ -1,7 +1,7 @@
 """A split joined with cached states: the users of one role, with their pairs as tensors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -58,10 +58,16 @@ class Cohort:
         """The cohort of the first ``users`` users; order of users is that of their ids' hash, so any prefix is fair."""
         if users >= len(self):
             return self
-        mask = self.pairs.segment < users
-        pairs = replace(self.pairs.select(mask), users=self.pairs.users[:users])
-        group = None if self.group is None else self.group[mask]
-        return Cohort(self.role, self.user_ids[:users], pairs, self.part[mask], self.rank[mask], group)
+        return self._between(0, users)
+
+    def only(self, user: int) -> "Cohort":
+        """The cohort of one user, by its number."""
+        return self._between(user, user + 1)
+
+    def _between(self, first: int, last: int) -> "Cohort":
+        mask = (self.pairs.segment >= first) & (self.pairs.segment < last)
+        pairs, group = self.pairs.users_between(first, last), None if self.group is None else self.group[mask]
+        return Cohort(self.role, self.user_ids[first:last], pairs, self.part[mask], self.rank[mask], group)
 
 
 def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Cohort]:

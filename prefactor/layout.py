@@ -61,6 +61,36 @@ def latency(dataset: str, backbone: str) -> Path:
     return REPORTS / "latency" / dataset / backbone
 
 
+def likelihoods(model: str) -> Path:
+    """Log-probabilities of texts under conditions, by a language model: kept, so that none is computed twice."""
+    return Path("data", "likelihoods", model)
+
+
+def asked_likelihoods(model: str) -> Path:
+    """The same of one person's texts, asked for on the command line: beside the stages' own, and no output of any."""
+    return Path("data", "likelihoods", ".asked", model)
+
+
+def personal_scores(model: str) -> Path:
+    """How well whatever needs a language model predicts pairs, beside the reward models."""
+    return REPORTS / "evaluation" / "scorers" / model
+
+
+def adapters(model: str) -> Path:
+    """What was trained for single users: adapters, and their margins of pairs."""
+    return Path("models", "adapters", model)
+
+
+def texts(model: str, writer: str) -> Path:
+    """What a method wrote for users by a language model."""
+    return REPORTS / "texts" / model / writer
+
+
+def generation(model: str) -> Path:
+    """Judgements, speed and the page of what was written by a language model."""
+    return REPORTS / "generation" / model
+
+
 def backbone_scale() -> Path:
     """What larger backbones gain, and what they cost."""
     return REPORTS / "backbone_scale"

@@ -13,6 +13,7 @@ import pandas as pd
 from prefactor import layout
 from prefactor.atomic import write_json
 from prefactor.evaluation.comparison import BASE, paired_differences
+from prefactor.evaluation.generation.settings import joined_setting
 from prefactor.evaluation.halves import (
     JOINER,
     Halves,
@@ -103,14 +104,15 @@ def compare() -> None:
     """Join the results of every cell of the run; write the table, DVC's metrics and plots, and the report."""
     parameters = run_parameters()
     results = joined(parameters)
-    write_results(results, REPORTS / "results.parquet", REPORTS / "results.csv")
+    scored = in_schema(pd.concat([results, *personal_scores(parameters)], ignore_index=True))
+    write_results(scored, REPORTS / "results.parquet", REPORTS / "results.csv")
     write_json(REPORTS / "metrics.json", metrics(results))
     context = collect(ROOT, *_commit())
     write_plots(results, REPORTS / "plots", context.trainings)
     write_report(ROOT, REPORTS / "index.html", results, context)
     for line in signal_lines(parameters, context):
         print(line)
-    print(f"{len(results):,} results in {REPORTS / 'results.csv'}; the report is {REPORTS / 'index.html'}")
+    print(f"{len(scored):,} results in {REPORTS / 'results.csv'}; the report is {REPORTS / 'index.html'}")
 
 
 def joined(parameters: RunParameters) -> pd.DataFrame:
@@ -125,6 +127,20 @@ def joined(parameters: RunParameters) -> pd.DataFrame:
     for halves, backbone in product(halves_in(parameters.datasets), parameters.backbones):
         frames += _pooled(halves, _cells(parameters, halves.first, backbone))
     return in_schema(pd.concat([frame for frame in frames if len(frame)], ignore_index=True))
+
+
+def personal_scores(parameters: RunParameters) -> list[pd.DataFrame]:
+    """What scorers that need a language model make of some of the same people's pairs: their page shows them.
+
+    Their setting says of how many people: reward models are among them, on those few.
+    """
+    files = sorted(layout.personal_scores("*").parent.glob("*/results.parquet"))
+    found = [rows[rows["dataset"].isin(parameters.datasets)] for rows in map(read_results, files)]
+    return [rows.assign(setting=rows.apply(_of_few, axis=1)) for rows in found if len(rows)]
+
+
+def _of_few(row: pd.Series) -> str:
+    return joined_setting(f"users={row['n_users']}", row["setting"])
 
 
 def halves_in(datasets: Iterable[str]) -> list[Halves]:

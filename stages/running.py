@@ -32,6 +32,7 @@ SECTIONS = (
     "signal",
     "portrait",
     "search",
+    "generation",
 )
 
 

@@ -131,6 +131,11 @@ class States:
             )
         return found.astype(np.float32)
 
+    @property
+    def has_likelihoods(self) -> bool:
+        """Whether it holds log-probabilities, of every text."""
+        return not np.isnan(_joined(self._shards, "log_probability")).any()
+
     def _rows(self, text_ids: Sequence[str]) -> np.ndarray:
         wanted = as_ids(text_ids)
         place = np.searchsorted(self._ids, wanted)

@@ -60,25 +60,34 @@ class Likelihoods:
     was asked about under a condition before is not computed again: not in a later run either.
     """
 
-    def __init__(self, speaker: Speaker, texts: Texts, folder: Path | None = None) -> None:
-        """``folder`` is where they are kept; another language model's are thrown away. None for in memory alone."""
+    def __init__(self, speaker: Speaker, texts: Texts, folder: Path | None = None, others: Sequence[Path] = ()) -> None:
+        """``folder`` is where they are kept; another language model's are thrown away. None for in memory alone.
+
+        ``others`` are folders that are only read; another language model's are passed over.
+        """
         self.speaker, self.texts = speaker, texts
         self.computed = 0
-        self._known: dict[str, np.ndarray] = {}  # by condition: (T,), NaN where nobody asked yet
+        self._number: dict[str, int] = {}  # of each condition's key
+        self._known = _Sorted()
         self._folder = folder
+        for other in others:
+            if self._is_mine(other):
+                self._read_parts(other)
         if folder is not None:
             self._open(folder)
 
     def __call__(self, texts: np.ndarray, conditions: Sequence[Condition]) -> np.ndarray:
         """(N,) float64 of N rows of the texts, each under its condition."""
-        keys = {condition: condition.key() for condition in dict.fromkeys(conditions)}
-        number = {condition: place for place, condition in enumerate(keys)}
-        asked = np.array([number[condition] for condition in conditions], dtype=np.int64)
-        table = np.stack([self._of(key) for key in keys.values()]) if keys else np.empty((0, len(self.texts)))
-        once = np.unique(np.stack([asked, texts])[:, np.isnan(table[asked, texts])], axis=1)
-        if once.shape[1]:
-            self._compute(once[1], [list(keys)[place] for place in once[0]])
-        return self._gathered(list(keys.values()), asked, texts)
+        place = {condition: row for row, condition in enumerate(dict.fromkeys(conditions))}
+        different = list(place)
+        asked = np.array([place[condition] for condition in conditions], dtype=np.int64)
+        numbers = self._numbered([condition.key() for condition in different])
+        wanted = numbers[asked] * len(self.texts) + texts if len(asked) else np.empty(0, dtype=np.int64)
+        once, first = np.unique(wanted, return_index=True)
+        first = first[np.isnan(self._known.find(once))]
+        if len(first):
+            self._compute(texts[first], [different[row] for row in asked[first]], wanted[first])
+        return self._known.find(wanted)
 
     def table(self, rows: np.ndarray, conditions: Sequence[Condition]) -> np.ndarray:
         """(n, C): some texts under each of the conditions."""
@@ -93,17 +102,11 @@ class Likelihoods:
         """Prompts and responses of some rows."""
         return [self.texts.prompts[row] for row in rows], [self.texts.responses[row] for row in rows]
 
-    def _of(self, key: str) -> np.ndarray:
-        return self._known.setdefault(key, np.full(len(self.texts), np.nan))
+    def _numbered(self, keys: Sequence[str]) -> np.ndarray:
+        """(n,) the number of each condition's key."""
+        return np.array([self._number.setdefault(key, len(self._number)) for key in keys], dtype=np.int64)
 
-    def _gathered(self, keys: list[str], asked: np.ndarray, texts: np.ndarray) -> np.ndarray:
-        found = np.empty(len(texts))
-        for place, key in enumerate(keys):
-            mine = asked == place
-            found[mine] = self._known[key][texts[mine]]
-        return found
-
-    def _compute(self, rows: np.ndarray, conditions: list[Condition]) -> None:
+    def _compute(self, rows: np.ndarray, conditions: list[Condition], codes: np.ndarray) -> None:
         """Those of one prompt are computed together: they begin alike."""
         prompts = self.texts.numbered_prompts()[rows]
         order = np.argsort(prompts, kind="stable")
@@ -112,26 +115,31 @@ class Likelihoods:
                 part = order[start : start + TEXTS_PER_PART]
                 mine = [conditions[place] for place in part]
                 found = self.speaker.log_probabilities(*self._written(rows[part]), mine, shown)
+                self._known.add(codes[part], found)
                 self._keep(rows[part], mine, found)
         self.computed += len(rows)
 
     def _keep(self, rows: np.ndarray, conditions: list[Condition], values: np.ndarray) -> None:
-        keys = [condition.key() for condition in conditions]
-        for row, key, value in zip(rows, keys, values, strict=True):
-            self._of(key)[row] = value
         if self._folder is None:
             return
-        ids = [self.texts.text_ids[row] for row in rows]
+        columns = [[self.texts.text_ids[row] for row in rows], [condition.key() for condition in conditions], values]
         path = self._folder / PART.format(len(list(self._folder.glob("part-*.parquet"))))
         with atomic_file(path) as scratch:
-            pq.write_table(pa.table([ids, keys, values], schema=SCHEMA), scratch, compression="zstd")
+            pq.write_table(pa.table(columns, schema=SCHEMA), scratch, compression="zstd")
 
     def _open(self, folder: Path) -> None:
-        mine = self.speaker.identity()
-        if (folder / IDENTITY).is_file() and read_object(folder / IDENTITY) != json.loads(json.dumps(mine)):
+        if (folder / IDENTITY).is_file() and not self._is_mine(folder):
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / IDENTITY, mine)
+        write_json(folder / IDENTITY, self.speaker.identity())
+        self._read_parts(folder)
+
+    def _is_mine(self, folder: Path) -> bool:
+        """Whether a folder says that this language model made what is in it."""
+        mine = json.loads(json.dumps(self.speaker.identity()))
+        return (folder / IDENTITY).is_file() and read_object(folder / IDENTITY) == mine
+
+    def _read_parts(self, folder: Path) -> None:
         place = {text_id: row for row, text_id in enumerate(self.texts.text_ids)}
         for path in sorted(folder.glob("part-*.parquet")):
             self._read(path, place)
@@ -141,7 +149,28 @@ class Likelihoods:
             table = pq.read_table(path, schema=SCHEMA)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path} is not what was written there ({error}): delete {path.parent}") from error
-        for batch in table.to_pandas().groupby("condition", sort=False):
-            key, rows = batch
-            known = rows[rows["text_id"].isin(place.keys())]
-            self._of(str(key))[[place[text_id] for text_id in known["text_id"]]] = known["log_probability"].to_numpy()
+        rows = table.to_pandas()
+        rows = rows[rows["text_id"].isin(place.keys())]
+        text = rows["text_id"].map(place).to_numpy(dtype=np.int64)
+        codes = self._numbered(rows["condition"].tolist()) * len(self.texts) + text
+        self._known.add(codes, rows["log_probability"].to_numpy())
+
+
+class _Sorted:
+    """Values by their codes."""
+
+    def __init__(self) -> None:
+        self._codes, self._values = np.empty(0, dtype=np.int64), np.empty(0)
+
+    def find(self, codes: np.ndarray) -> np.ndarray:
+        """(N,) values; NaN for a code that is not there."""
+        place = np.searchsorted(self._codes, codes)
+        inside = place < len(self._codes)
+        there = inside & (np.append(self._codes, -1)[np.where(inside, place, -1)] == codes)
+        return np.where(there, np.append(self._values, np.nan)[np.where(inside, place, -1)], np.nan)
+
+    def add(self, codes: np.ndarray, values: np.ndarray) -> None:
+        """Values of new codes."""
+        joined, all_values = np.concatenate([self._codes, codes]), np.concatenate([self._values, values])
+        self._codes, first = np.unique(joined, return_index=True)
+        self._values = all_values[first]

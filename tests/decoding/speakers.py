@@ -16,13 +16,15 @@ PROMPTS = ["How is bread made?", "Why does the dough rest?", "What is a starter 
 RESPONSES = ["Knead the dough.", "It rests, and then it rises: give it an hour.", "A starter lifts the bread!"]
 
 
-def make_folder(folder: Path, seed: int = 0, hidden: int = 32, texts: tuple[str, ...] = ()) -> Path:
+def make_folder(folder: Path, seed: int = 0, hidden: int = 32, texts: tuple[str, ...] = (), context: int = 256) -> Path:
     """Save a tiny model; its weights are spread widely enough that conditions show."""
     parameters = stylelm.StyleLMParameters(
         dataset="none", seed=seed, vocabulary=300, hidden=hidden, layers=2, heads=2, kv_heads=1, head_dim=8,
-        intermediate=48, context=256,
+        intermediate=48, context=context,
     )  # fmt: skip
-    tokenizer = stylelm.train_tokenizer([*PROMPTS, *RESPONSES, *read_attributes().prompts.values(), *texts], 300, 256)
+    tokenizer = stylelm.train_tokenizer(
+        [*PROMPTS, *RESPONSES, *read_attributes().prompts.values(), *texts], 300, context
+    )
     model = new_model(parameters, tokenizer)
     with torch.no_grad():
         for weight in model.parameters():

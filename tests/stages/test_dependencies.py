@@ -33,7 +33,11 @@ READS_CACHE_ONLY = {"train-basis", "search", "evaluate", "ceiling", "signal", "p
 # A cell whose variant has `tuning` runs that code too. It is left out: nearly all cells are frozen, and each would be
 # trained anew after any edit of it. After one that changes states, a tuned cell is to be forced (`dvc repro -f`).
 LEAVES_OUT = {"train-encoder": "prefactor/backbones/"}
-JOINS_TABLES = {"compare", "backbone-scale"}  # the code that trained and judged is their inputs' dependency
+JOINS_TABLES = {
+    "compare",
+    "backbone-scale",
+    "generation-page",
+}  # the code that trained and judged is their inputs' dependency
 READ_BY_TUNING = ("data/prepared/${item.dataset}/texts.parquet", "models/language")
 
 

@@ -13,6 +13,15 @@ import pandas as pd
 import pytest
 
 from prefactor.evaluation.results import PER_USER
+from stages.candidates import candidates
+from stages.compare import compare
+from stages.generate import generate
+from stages.generation_page import generation_page
+from stages.generation_speed import generation_speed
+from stages.personal_adapters import personal_adapters
+from stages.personal_scores import personal_scores
+from stages.win_rates import win_rates
+from tests.decoding.speakers import make_folder
 from tests.stages.conftest import MARKER, Project, make_project, tiny_parameters
 from tests.stages.words import cells_of, readable_under, spans_of, texts_of
 from tests.stub_judge import stub_judge
@@ -276,3 +285,56 @@ def test_a_killed_repro_resumes_from_the_last_whole_shard(tmp_path: Path, blow: 
 def whole_shards(folder: Path) -> list[Path]:
     """Index files, which are written after the states they describe."""
     return sorted(folder.glob("*.index.npy"))
+
+
+WRITERS = ["base", "drift", "exact+best_of_n-vrf", "best_of_n-bt", "dpo"]
+TINY_GENERATION = {
+    "models": ["small"],
+    "datasets": ["stylebench"],
+    "methods": WRITERS,
+    "attributes": {"names": ["concise", "formal", "direct"]},
+    "users": 3,
+    "pairs": 4,
+    "prompts": 2,
+    "shots": [4],
+    "sampling": {"max_new_tokens": 8},
+    "exact": {"k": 2},
+    "candidates": {"n": 2, "pool": 4},
+    "attributes_kept": [1],
+    "subset_sizes": [1],
+    "exhaustive_pairs": 3,
+    "adapters": {"users": 1, "reward": {"epochs": 1}, "dpo": {"epochs": 1}},
+    "examples": 1,
+}
+
+
+def test_methods_that_need_a_language_model_predict_and_write(
+    whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All stages of personal generation, one after another in this process, and the page that they end in."""
+    shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
+    project, parameters = Project(tmp_path / "copy"), whole.parameters()
+    make_folder(project.folder / "models" / "language" / "small", context=1024)
+    parameters["backbones"]["small"] = {"model": "models/language/small"}
+    project.set_parameters(parameters | {"generation": TINY_GENERATION})
+    monkeypatch.chdir(project.folder)
+    for stage in (candidates, personal_adapters, personal_scores):
+        stage("small")
+    for method in WRITERS:
+        generate("small", method)
+    for stage in (win_rates, generation_speed, generation_page):
+        stage("small")
+    scored = pd.read_parquet("reports/evaluation/scorers/small/results.parquet")
+    found = scored[(scored["metric"] == "accuracy") & (scored["seed"] == "all")]
+    assert {"bt", "vrf", "drift", "exact", "exact_global", "history", "lora_reward", "dpo"} <= set(found["method"])
+    assert found["value"].between(0, 1).all() and set(found["n_users"]) == {3, 1}
+    judged = pd.read_parquet("reports/generation/small/judged/results.parquet")
+    won = judged[judged["metric"] == "win_rate"]
+    assert set(won["method"]) == {*WRITERS} - {"base"} and won["value"].between(0, 1).all()
+    assert {"best_of_n_gain", "entropy_before", "precision_at_k"} <= {*judged["metric"], *scored["metric"]}
+    page = Path("reports/generation/small/index.html").read_text()
+    users = pd.read_parquet("data/split/stylebench/users.parquet")["user_id"]
+    assert "Drift" in page and not any(user in page for user in users)
+    compare()
+    both = pd.read_csv("reports/results.csv")
+    assert set(both.loc[both["method"] == "drift", "setting"].str.partition("users=")[1]) == {"users="}

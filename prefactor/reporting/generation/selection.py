@@ -11,8 +11,14 @@ from prefactor.reporting.generation.printed import RATIO as QUOTIENT
 from prefactor.reporting.generation.scorers import ACCURACY, by_contender_words
 from prefactor.reporting.tables import Row, Table
 
-RETRIEVED, GLOBAL = "exact", "exact_global"
-LABELS = {RETRIEVED: "EXACT, retrieved", GLOBAL: "EXACT, one subset"}
+PAIRED = {"exact": "exact_global", "exact_anchored": "exact_global_anchored"}  # retrieval, one subset
+LABELS = {
+    "exact": "EXACT, retrieved",
+    "exact_global": "EXACT, one subset",
+    "exact_anchored": "EXACT, retrieved, anchored",
+    "exact_global_anchored": "EXACT, one subset, anchored",
+}
+ANCHORED = "; anchored, by what attributes add over none"
 COLUMNS = {
     GREEDY: ("Greedy, nats", NATS),
     BEST: ("Best, nats", NATS),
@@ -52,7 +58,6 @@ def exhaustive_part(measured: Measured) -> Part | None:
 def retrieval_part(measured: Measured) -> Part | None:
     """None where retrieval and one global subset did not both predict pairs."""
     worlds = measured.values("topic_shift", ACCURACY)
-    metric = metric_name(GLOBAL)
     rows = [
         Row(f"{label}, topic shift {world}", style_of(method), (cell(own, PERCENT), cell(difference, POINTS)))
         for world in worlds
@@ -62,9 +67,9 @@ def retrieval_part(measured: Measured) -> Part | None:
     ]
     if not rows:
         return None
-    paired = ((world, _paired(measured, RETRIEVED, world)) for world in worlds)
-    said = tuple(_verdict(own, world) for world, own in paired if own is not None)
-    shots = [key.shots for key, _ in measured.find(metric, RETRIEVED)]
+    paired = ((world, method, _paired(measured, method, world)) for world in worlds for method in PAIRED)
+    said = tuple(_verdict(own, world, method) for world, method, own in paired if own is not None)
+    shots = [key.shots for method, other in PAIRED.items() for key, _ in measured.find(metric_name(other), method)]
     known = f" Users are {by_contender_words(shots[-1])}." if shots else ""
     return Part(
         "Retrieval against one subset for all prompts",
@@ -79,13 +84,14 @@ def retrieval_part(measured: Measured) -> Part | None:
 
 
 def _paired(measured: Measured, method: str, world: str) -> Estimate | None:
-    return measured.one(metric_name(GLOBAL), method, topic_shift=world) if method == RETRIEVED else None
+    return measured.one(metric_name(PAIRED[method]), method, topic_shift=world) if method in PAIRED else None
 
 
-def _verdict(own: Estimate, world: str) -> str:
+def _verdict(own: Estimate, world: str, method: str) -> str:
     said = {
         Standing.ABOVE: "retrieval predicts better than one subset",
         Standing.OPEN: "retrieval is not shown to differ from one subset",
         Standing.BELOW: "retrieval predicts worse than one subset",
     }[standing(own, 0.0)]
-    return f"Where {WORLDS.get(world, f'topic shift is {world}')}, {said}: {words(own, POINTS)}."
+    form = ANCHORED if method == "exact_anchored" else ""
+    return f"Where {WORLDS.get(world, f'topic shift is {world}')}, {said}: {words(own, POINTS)}{form}."

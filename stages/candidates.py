@@ -1,0 +1,68 @@
+"""Stage candidates: texts that others choose among, the base model's and those in the styles of VRF's bases."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from prefactor import layout
+from prefactor.atomic import atomic_folder
+from prefactor.decoding.basis_labels import most_used_styles
+from prefactor.decoding.conditions import Condition
+from prefactor.decoding.people import Asked
+from prefactor.decoding.workshop import Workshop
+from prefactor.decoding.writers import Answer, PlainWriter, Requests
+from prefactor.decoding.writers.plain import told
+from stages.running import run
+from stages.workshops import asked_prompts, generation_parameters, open_workshop
+
+STYLES = 8  # candidates of VRF's Figure 3c, each in the style of one basis
+
+
+def candidates(model: str) -> None:
+    """Write pool.parquet, several texts of the base model for every prompt, and styled.parquet, one for each style."""
+    workshop, asked = open_workshop(model), asked_prompts(open_workshop(model))
+    pool = generation_parameters().candidates.pool
+    with atomic_folder(layout.texts(model, "candidates")) as scratch:
+        _pool(workshop, asked, pool).to_parquet(scratch / "pool.parquet", compression="zstd", index=False)
+        _styled(workshop, asked).to_parquet(scratch / "styled.parquet", compression="zstd", index=False)
+
+
+def _pool(workshop: Workshop, asked: Sequence[Asked], size: int) -> pd.DataFrame:
+    """Sample 0 is the base model's own answer."""
+    prompts = [one.prompt for one in asked]
+    requests = Requests.once(np.zeros(len(prompts), dtype=np.int64), prompts, workshop.parameters.seed).repeated(size)
+    answers = PlainWriter(workshop.speaker, workshop.parameters.sampling)(requests)
+    return _table([one for one in asked for _ in range(size)], requests.samples, answers)
+
+
+def _styled(workshop: Workshop, asked: Sequence[Asked]) -> pd.DataFrame:
+    """One answer for the label of each of the most used bases (VRF, appendix A.4), named in a line of the prompt."""
+    labels = most_used_styles(layout.portrait(workshop.dataset, workshop.reading), STYLES)
+    rows = [one for one in asked for _ in labels]
+    requests = Requests(
+        np.zeros(len(rows), dtype=np.int64),
+        [one.prompt for one in rows],
+        np.tile(np.arange(len(labels)), len(asked)),
+        workshop.parameters.seed,
+    )
+    conditions = [Condition(line=(label,)) for _ in asked for label in labels]
+    written = told(workshop.speaker, workshop.parameters.sampling, requests, requests.prompts, conditions)
+    return _table(rows, requests.samples, [Answer(one) for one in written]).assign(label=labels * len(asked))
+
+
+def _table(asked: Sequence[Asked], samples: np.ndarray, answers: Sequence[Answer]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "group_id": [one.group_id for one in asked],
+            "prompt": [one.prompt for one in asked],
+            "sample": samples.astype(np.int32),
+            "response": [answer.written.text for answer in answers],
+            "tokens": np.array([answer.written.tokens for answer in answers], dtype=np.int32),
+            "finished": [answer.written.finished for answer in answers],
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(candidates)

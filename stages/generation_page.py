@@ -1,0 +1,19 @@
+"""Stage generation-page: what was found of personal generation, on one page."""
+
+from prefactor import layout
+from prefactor.parameters import load_parameters, section
+from prefactor.reporting.generation import GenerationReport, write_page
+from stages.running import run
+
+
+def generation_page(model: str) -> None:
+    """Write index.html from what the other stages of generation left; texts are on it if examples are asked for."""
+    parameters, folder = section(load_parameters(), "generation"), layout.generation(model)
+    folders = (layout.personal_scores(model), folder / "judged", folder / "speed")
+    report = GenerationReport.read(parameters["datasets"][0], *folders)
+    write_page(folder / "index.html", report, examples=int(parameters["examples"]))
+    print(f"the page is {folder / 'index.html'}")
+
+
+if __name__ == "__main__":
+    run(generation_page)
