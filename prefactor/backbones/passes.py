@@ -43,11 +43,14 @@ class Pass(Protocol):
 
 
 class PackedPass:
-    """All texts of a batch end to end in one row without padding, which only attention takes apart."""
+    """All texts of a batch end to end in one row without padding, which only attention takes apart.
 
-    def __init__(self, model: Any, device: torch.device) -> None:
+    ``usual`` is the attention that the model was made with, by transformers' name.
+    """
+
+    def __init__(self, model: Any, device: torch.device, usual: str = "sdpa") -> None:
         """``model`` is one of transformers', set to use ``attention.NAME``."""
-        self.model, self.device = model, device
+        self.model, self.device, self.usual = model, device, usual
 
     def batches(self, texts: Ids, tokens_per_batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return packed_batches(texts, tokens_per_batch)
@@ -118,7 +121,7 @@ def _packed(model: "PreTrainedModel", padded: PaddedPass) -> PackedPass | str:
     attention.register()
     try:
         model.set_attn_implementation(attention.NAME)
-        packed = PackedPass(model, padded.device)
+        packed = PackedPass(model, padded.device, usual)
         forest = Forest.of(texts, np.array([0, FEWEST_SHARED]))
         packing = Packing.of(forest).to(padded.device)
         found = packed.through(forest, packing)[0][np.concatenate(forest.paths)]

@@ -11,6 +11,7 @@ import torch
 from prefactor.backbones.engine import Engine, Request
 from prefactor.backbones.layout import BLANK_LINE, PLAIN, Layout, Tokeniser, Tokens, chat_layout
 from prefactor.backbones.loading import BackboneParameters, load_backbone, load_tokenizer
+from prefactor.backbones.passes import PackedPass
 from prefactor.backbones.reading import Head, Spans
 from prefactor.decoding.conditions import Condition
 from prefactor.errors import InputError
@@ -18,8 +19,6 @@ from prefactor.progress import Progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-USUAL_ATTENTION = "sdpa"  # with a cache of keys and values, which the packed one has not
 
 
 class Speaker:
@@ -39,7 +38,7 @@ class Speaker:
     ) -> None:
         """``engine`` has a head; ``layout`` is that of a prompt without a system prompt."""
         self.engine, self.tokenizer, self.max_tokens = engine, tokenizer, max_tokens
-        self._layout, self._identity = layout, identity
+        self.layout, self._identity = layout, identity
         self._tokenisers: dict[str | None, Tokeniser] = {}
         self.end_ids = _end_ids(tokenizer, self.model, layout)
 
@@ -111,8 +110,12 @@ class Speaker:
     @contextmanager
     def with_cache(self) -> Iterator[Any]:
         """The model with the attention that it was made with, for writing token by token."""
+        forward = self.engine.forward
+        if not isinstance(forward, PackedPass):  # it never had another
+            yield self.model
+            return
         packed = self.model.config._attn_implementation
-        self.model.set_attn_implementation(USUAL_ATTENTION)
+        self.model.set_attn_implementation(forward.usual)
         try:
             yield self.model
         finally:
@@ -145,11 +148,11 @@ class Speaker:
         return whole.tokens()
 
     def _prefaced(self, system: str | None, prompt: str) -> str:
-        return prompt if system is None or self._layout.chat else f"{system}{BLANK_LINE}{prompt}"
+        return prompt if system is None or self.layout.chat else f"{system}{BLANK_LINE}{prompt}"
 
     def _tokeniser(self, system: str | None) -> Tokeniser:
         if system not in self._tokenisers:
-            layout = self._layout if system is None or not self._layout.chat else chat_layout(self.tokenizer, system)
+            layout = self.layout if system is None or not self.layout.chat else chat_layout(self.tokenizer, system)
             self._tokenisers[system] = Tokeniser(self.tokenizer.backend_tokenizer, layout, self.max_tokens)
         return self._tokenisers[system]
 
