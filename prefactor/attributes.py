@@ -14,6 +14,8 @@ from prefactor.parameters import nearest
 LIBRARY = Path(__file__).with_name("attributes.yaml")
 BASE, PUBLISHED, OWN = "base", "published", "own"
 SEPARATOR = ","  # between the names of a line
+# Unicode categories: control characters, halves of a character, format characters, separators of lines and paragraphs
+UNWRITABLE = ("Cc", "Cs", "Cf", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def read_attributes(path: Path | None = None) -> AttributeLibrary:
     """The library in a YAML file, by default the one that comes with the project.
 
     Raises InputError, with the file and the entry, for anything that is not ``base`` and the mappings ``published``
-    and ``own`` of names to sentences; for a name or sentence that is empty, given twice or holds a control character;
-    and for a comma in a name, which would be two in a line of names.
+    and ``own`` of names to sentences; for a name or sentence that is empty, given twice, longer than a line or holds a
+    control or format character; and for a comma in a name, which would be two in a line of names.
     """
     path = LIBRARY if path is None else path
     values = _mapping(path)
@@ -100,18 +102,18 @@ def _entries(values: Any, where: str) -> dict[str, str]:
         raise InputError(f"{where} must be a mapping of names to sentences, but is {values!r}")
     for name in values:
         if not isinstance(name, str) or _is_unwritable(name) or SEPARATOR in name or name.strip() != name:
-            raise InputError(f"{where}: {name!r} is no name: use a few words without commas or control characters")
+            raise InputError(f"{where}: {name!r} is no name: use a few words without commas or hidden characters")
     return {name: _sentence(sentence, f"{where}.{name}") for name, sentence in values.items()}
 
 
 def _sentence(value: Any, where: str) -> str:
     if not isinstance(value, str) or _is_unwritable(value):
-        raise InputError(f"{where} is {value!r}: write a sentence of one line without control characters")
+        raise InputError(f"{where} is {value!r}: write a sentence of one line without hidden characters")
     return value
 
 
 def _is_unwritable(text: str) -> bool:
-    return not text.strip() or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text)
+    return not text.strip() or any(unicodedata.category(sign) in UNWRITABLE for sign in text)
 
 
 def _check_unique(names: Sequence[str], sentences: Sequence[str], path: Path) -> None:

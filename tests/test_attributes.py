@@ -62,6 +62,19 @@ def test_a_library_that_is_none_is_refused(tmp_path, text, told):
     assert told in str(refused.value)
 
 
+@pytest.mark.parametrize("sign", ["\\u2028", "\\u2029", "\\u200b", "\\u202e", "\\u00ad", "\\U000E0041", "\\u0085"])
+def test_what_hides_in_a_line_or_ends_it_is_refused(tmp_path, sign):
+    for text, told in (
+        (f'base: Be.\nown: {{kind: "Be{sign}kind."}}', "own.kind is"),
+        (f'base: Be.\nown: {{"ki{sign}nd": Be kind.}}', "is no name"),
+        (f'base: "Be{sign}."', "base is"),
+    ):
+        with pytest.raises(InputError) as refused:
+            read_attributes(written(tmp_path, text))
+        assert told in str(refused.value)
+        assert str(refused.value).isprintable()
+
+
 def test_a_library_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_attributes(tmp_path / "none.yaml")

@@ -39,6 +39,9 @@ class Answers:
         return folder / key[:2] / f"{key}.json"
 
 
-def answer_key(model: str, options: Mapping[str, Any], messages: list[dict[str, str]]) -> str:
-    """32 hex digits by which an answer is found again: who is asked, how, and what."""
-    return content_id(*(json.dumps(part, sort_keys=True) for part in (model, dict(options), messages)))
+def answer_key(address: str, model: str, options: Mapping[str, Any], messages: list[dict[str, str]]) -> str:
+    """32 hex digits by which an answer is found again: where and who is asked, how, and what.
+
+    Two servers may call different models the same, so the address is in the hash, and only there.
+    """
+    return content_id(*(json.dumps(part, sort_keys=True) for part in (address, model, dict(options), messages)))

@@ -31,7 +31,8 @@ class InquiryParameters:
     attempts       at one question
     first_wait     seconds before the second attempt, half of them by chance; doubled for each further one
     longest_wait   seconds that a question waits at most; an endpoint that asks for more is given up
-    give_up_after  questions in a row without an answer, after which the endpoint is given up
+    give_up_after  questions in a row without an answer, after which the endpoint is given up; one that is refused for
+                   what it holds does not count
     per_minute     requests that may leave in a minute; None for any number
     budget         prices, and the most that may be asked
     """
@@ -105,7 +106,7 @@ class Inquiry:
         NoAnswerError, with the fix, for what holds for every question until somebody mends it (a wrong key, say), if
         nothing was ever answered.
         """
-        keys = [answer_key(self.model, self._judge.parameters.options, messages(question)) for question in questions]
+        keys = [self._key(question) for question in questions]
         different = dict(zip(keys, questions, strict=True))
         waiting = {key: question for key, question in different.items() if not self._known(key, question)}
         missing: dict[str, Reply] = {}
@@ -127,6 +128,9 @@ class Inquiry:
         """What all questions so far came to."""
         return self._ledger.tally()
 
+    def _key(self, question: str) -> str:
+        return answer_key(self._judge.address, self.model, self._judge.parameters.options, messages(question))
+
     def _known(self, key: str, question: str) -> bool:
         """Has the question been answered, in this run or an earlier one?"""
         if key not in self._heard and (answer := self._answers.get(key)) is not None:
@@ -146,7 +150,7 @@ class Inquiry:
                     raise
                 self._heed(fault.wait)
                 if fault.scope != "moment" or attempt == self._parameters.attempts:
-                    return self._missed(fault.reason)
+                    return self._missed(fault)
                 self._back_off(key, attempt)
             else:
                 self._answers.put(key, answer)
@@ -185,13 +189,13 @@ class Inquiry:
             self._unanswered = 0
         return reply
 
-    def _missed(self, reason: str) -> Reply:
+    def _missed(self, fault: NoAnswerError) -> Reply:
         with self._lock:
-            self._unanswered += 1
+            self._unanswered += fault.scope != "question"  # an endpoint that refuses one may answer the next
             gone = self._unanswered >= self._parameters.give_up_after
         if gone:
             self._end("endpoint given up")
-        return Reply(None, reason)
+        return Reply(None, fault.reason)
 
     def _end(self, why: str) -> None:
         """Ask nothing more; what counts is the first reason."""

@@ -30,10 +30,11 @@ def test_without_a_folder_nothing_is_kept() -> None:
     assert Answers(None).get("ab12") is None
 
 
-def test_a_key_is_of_model_options_and_question_alone() -> None:
-    def key(model: str = "m", question: str = "?", **options: object) -> str:
-        return answer_key(model, {"temperature": 0.0, **options}, messages(question))
+def test_a_key_is_of_address_model_options_and_question_alone() -> None:
+    def key(model: str = "m", question: str = "?", address: str = "http://one", **options: object) -> str:
+        return answer_key(address, model, {"temperature": 0.0, **options}, messages(question))
 
     others = {key(model="n"), key(question="!"), key(max_tokens=5), key(temperature=1.0), key(question="? ")}
-    assert len(others) == 5 and key() not in others
+    others.add(key(address="http://two"))
+    assert len(others) == 6 and key() not in others
     assert key(a=1, b=2) == key(b=2, a=1) and len(key()) == 32

@@ -13,7 +13,7 @@ from prefactor.judging.ledger import BudgetParameters
 from prefactor.parameters import build
 from prefactor.progress import Progress
 from tests.judging.clock import Clock
-from tests.stub_judge import Fault, Stub, completion
+from tests.stub_judge import Fault, Stub, completion, stub_judge
 
 KEY = "sk-very-secret"
 QUESTIONS = [f"question {number}" for number in range(12)]
@@ -68,11 +68,29 @@ def test_waits_grow_twofold_up_to_the_longest_with_chance_in_the_upper_half(stub
         assert longest / 2 <= slept <= longest
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
-def test_a_question_that_is_refused_is_not_asked_again_and_others_are(stub: Stub, clock: Clock, status: int) -> None:
-    stub.faults.append(Fault(status))
-    assert inquiry(stub, clock).ask(["?", "!"]) == [Reply(None, f"HTTP status {status}"), Reply("Warm & brief")]
-    assert stub.questions == ["?", "!"] and not clock.slept
+@pytest.mark.parametrize("status", [400, 413, 414, 422])
+def test_questions_that_are_refused_are_not_asked_again_and_all_others_are(
+    stub: Stub, clock: Clock, status: int
+) -> None:
+    stub.faults.extend([Fault(status)] * 11)
+    refused = [Reply(None, f"HTTP status {status}")] * 11
+    assert inquiry(stub, clock, give_up_after=1).ask(QUESTIONS) == [*refused, Reply("Warm & brief")]
+    assert stub.questions == QUESTIONS and not clock.slept
+
+
+def test_a_refused_question_neither_counts_among_failures_in_a_row_nor_ends_the_row(stub: Stub, clock: Clock) -> None:
+    stub.faults.extend([Fault(500), Fault(400), Fault(400), Fault(500)])
+    replies = inquiry(stub, clock, attempts=1, give_up_after=2).ask(QUESTIONS[:5])
+    refused = [f"HTTP status {status}" for status in (500, 400, 400, 500)]
+    assert [reply.reason for reply in replies] == [*refused, "endpoint given up"]
+
+
+def test_after_an_answer_an_endpoint_that_turns_us_away_is_given_up(stub: Stub) -> None:
+    asked = inquiry(stub, give_up_after=2)
+    asked.ask(["?"])
+    stub.status = 401
+    reasons = [reply.reason for reply in asked.ask(QUESTIONS)]
+    assert reasons == ["HTTP status 401"] * 2 + ["endpoint given up"] * 10
 
 
 @pytest.mark.parametrize("status", [302, 401, 403, 404])
@@ -125,15 +143,16 @@ def test_an_endpoint_that_never_answers_does_not_stop_the_run(
 
 def test_nobody_sleeps_on_when_the_endpoint_is_given_up(stub: Stub) -> None:
     """With the real clock: waits of an hour end with the inquiry."""
-    stub.faults.extend([Fault(500), Fault(400)])
     asked = inquiry(stub, at_once=2, first_wait=3600, longest_wait=3600, give_up_after=1)
-    assert {reply.reason for reply in asked.ask(["?", "!"])} == {"HTTP status 400", "endpoint given up"}
+    asked.ask(["."])
+    stub.faults.extend([Fault(500), Fault(403)])
+    assert {reply.reason for reply in asked.ask(["?", "!"])} == {"HTTP status 403", "endpoint given up"}
 
 
 def test_failures_that_are_not_in_a_row_are_forgiven(stub: Stub, clock: Clock) -> None:
     for number in range(12):
-        stub.faults.append(Fault(400) if number % 3 else Fault(body=WHOLE))
-    replies = inquiry(stub, clock, give_up_after=3).ask(QUESTIONS)
+        stub.faults.append(Fault(500) if number % 3 else Fault(body=WHOLE))
+    replies = inquiry(stub, clock, attempts=1, give_up_after=3).ask(QUESTIONS)
     assert [reply.text for reply in replies] == ["A", None, None] * 4
 
 
@@ -187,6 +206,17 @@ def test_a_second_run_asks_nothing(stub: Stub, tmp_path: Path) -> None:
     before, after = first.tally(), second.tally()
     assert (before.requests, before.kept, after.requests, after.kept) == (12, 0, 0, 12)
     assert before.answers == after.answers == 12 and before.prompt_tokens == after.prompt_tokens == 120
+
+
+def test_another_server_that_calls_its_model_the_same_is_asked_anew(stub: Stub, tmp_path: Path) -> None:
+    inquiry(stub, folder=tmp_path).ask(["?"])
+    with stub_judge() as other:
+        other.reply = echo
+        assert inquiry(other, folder=tmp_path).ask(["?"]) == [Reply("answer to ?")]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 2
+    assert not any("127.0.0.1" in f"{path.relative_to(tmp_path)} {path.read_text()}" for path in files)
+    assert inquiry(stub, folder=tmp_path).ask(["?"]) == [Reply("Warm & brief")] and len(stub.asked) == 1
 
 
 def test_a_killed_run_goes_on_where_it_was(stub: Stub, tmp_path: Path) -> None:

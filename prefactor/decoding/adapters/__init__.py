@@ -6,10 +6,10 @@ and writes.
 
 Of the trained baselines in Drift's Table 2, PPO and DPA are left out, for their cost. PPO is reinforcement learning
 with the user's reward model: at every step texts are written, judged, and learnt from by the policy and by a value
-model of the user's own, thousands of texts a user where DPO reads the same forty pairs twice; and the paper finds it
-worse than writing without any training (0.48 and 0.47). DPA conditions on the weights of attributes whose rewards are
-trained first, on texts that people rated in each attribute (HelpSteer2), and then trains the language model over all
-of them: that is another data set and another model, not a baseline of the same pairs.
+model of the user's own, where DPO only reads the user's pairs; and the paper finds it worse than writing without any
+training (0.48 and 0.47 of its texts win by the gold reward). DPA conditions on the weights of attributes whose rewards
+are trained first, on texts that people rated in each attribute (HelpSteer2), and then trains the language model over
+all of them: that is another data set and another model, not a baseline of the same pairs.
 """
 
 from prefactor.decoding.adapters.dpo import DpoPolicy

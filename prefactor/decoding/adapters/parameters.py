@@ -18,9 +18,10 @@ class AdapterParameters:
     max_tokens     longest text; None for the model's own limit. A longer one loses the start of its prompt
     seed           of the adapters' start and the order of pairs, the same for every user
 
-    Rank, alpha and epochs are Drift's (Table 6), who do not name the rest. EXACT (C.1.3): rank 16, alpha 32, dropout
-    0.05, 3 epochs, learning rate 1e-4, batches of 8, 1,024 tokens. Both are for models of billions of weights; one of
-    a million learns next to nothing in as many such steps, and the defaults are for it, chosen on validation users.
+    The defaults of rank, alpha and epochs are Drift's (Table 6), who do not name the rest. EXACT (C.1.3): rank 16,
+    alpha 32, dropout 0.05, 3 epochs, learning rate 1e-4, batches of 8, 1,024 tokens. Theirs are language models of
+    billions of weights; the other defaults are our own, for one of a million, and not shown to be the best. What is
+    run is in params.yaml, section generation.adapters.
     """
 
     rank: int = 8
@@ -50,9 +51,7 @@ class AdapterParameters:
 
 @dataclass(frozen=True)
 class DpoParameters(AdapterParameters):
-    """The same for DPO, which reads a text at more than twice the cost: its head judges every token.
-
-    On a CPU a small batch is the fastest.
+    """The same for DPO, with defaults of our own for fewer steps: a text costs more, since its head judges every token.
 
     beta  how much the policy's distance from the language model costs, per nat; DPO's own experiments take 0.1, and
           neither Drift nor EXACT names theirs

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LoraReward(AdapterScorer[AdapterParameters]):
     """A linear reward of the last token's state, its head and adapters trained by -log sigmoid(r(y+) - r(y-)).
 
-    The head starts alike for every user. Settings: Drift's Table 6, EXACT's C.1.3.
+    The head starts alike for every user. What the papers tell of their settings is in ``AdapterParameters``.
     """
 
     name = "lora_reward"

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 P = TypeVar("P", bound=AdapterParameters)
+# Of what is kept: to be raised when code of this package, or the engine's, changes what is trained or how it scores,
+# so that nothing of before is taken for it.
+FORMAT = 1
 
 
 class AdapterScorer(ABC, Generic[P]):
@@ -148,7 +151,12 @@ class AdapterScorer(ABC, Generic[P]):
     def _key(self, *rows: np.ndarray) -> str:
         """32 hex digits of all that an adapter depends on, and of what it is asked: texts' rows, one array each."""
         ids = self._reader.texts.text_ids
-        about = {"name": self.name, "model": self.speaker.identity(), "parameters": as_dict(self.parameters)}
+        about = {
+            "format": FORMAT,
+            "name": self.name,
+            "model": self.speaker.identity(),
+            "parameters": as_dict(self.parameters),
+        }
         texts = [[ids[row] for row in part.ravel()] for part in rows]
         return content_id(json.dumps([about, texts], sort_keys=True))
 

@@ -103,6 +103,17 @@ def test_an_adapter_that_is_to_be_kept_is_trained_though_its_rewards_are_known(t
     assert (tmp_path / "0/adapter_model.safetensors").is_file()
 
 
+def test_what_other_code_has_trained_is_trained_anew(tmp_path, monkeypatch):
+    toy, speaker = make_toy((0,)), tiny_speaker()
+    LoraReward(speaker, toy.texts, QUICK, tmp_path, keep=True)(toy.known, toy.asked)
+    again = Counting(speaker, toy.texts, QUICK, tmp_path, keep=True)
+    again(toy.known, toy.asked)
+    assert again.trainings == 0
+    monkeypatch.setattr("prefactor.decoding.adapters.scorer.FORMAT", "another")
+    again(toy.known, toy.asked)
+    assert again.trainings == 1
+
+
 def test_rewards_that_are_no_numbers_are_refused():
     toy = make_toy((0,))
     with pytest.raises(InputError, match="not finite: lower learning_rate"):
