@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from prefactor.commands.check import check
 from prefactor.commands.forget import forget
+from prefactor.commands.generate import generate
 from prefactor.commands.inspect import inspect
 from prefactor.commands.sample import sample
 from prefactor.errors import InputError
@@ -41,6 +42,7 @@ data = group("Preference data: look at it, try it, make samples of it, forget pe
 app.add_typer(data, name="data")
 for command in (inspect, check, sample, forget):
     data.command()(command)
+app.command()(generate)
 
 
 def main() -> None:

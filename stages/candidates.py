@@ -13,10 +13,9 @@ from prefactor.decoding.people import Asked
 from prefactor.decoding.workshop import Workshop
 from prefactor.decoding.writers import Answer, PlainWriter, Requests
 from prefactor.decoding.writers.plain import told
+from prefactor.evaluation.generation.against_bt import CANDIDATES
 from stages.running import run
 from stages.workshops import asked_prompts, generation_parameters, open_workshop
-
-STYLES = 8  # candidates of VRF's Figure 3c, each in the style of one basis
 
 
 def candidates(model: str) -> None:
@@ -29,16 +28,18 @@ def candidates(model: str) -> None:
 
 
 def _pool(workshop: Workshop, asked: Sequence[Asked], size: int) -> pd.DataFrame:
-    """Sample 0 is the base model's own answer."""
+    """``size`` texts to choose among, samples 1 and up; sample 0 is the base model's own answer, which they meet."""
     prompts = [one.prompt for one in asked]
-    requests = Requests.once(np.zeros(len(prompts), dtype=np.int64), prompts, workshop.parameters.seed).repeated(size)
+    requests = Requests.once(np.zeros(len(prompts), dtype=np.int64), prompts, workshop.parameters.seed).repeated(
+        size + 1
+    )
     answers = PlainWriter(workshop.speaker, workshop.parameters.sampling)(requests)
-    return _table([one for one in asked for _ in range(size)], requests.samples, answers)
+    return _table([one for one in asked for _ in range(size + 1)], requests.samples, answers)
 
 
 def _styled(workshop: Workshop, asked: Sequence[Asked]) -> pd.DataFrame:
     """One answer for the label of each of the most used bases (VRF, appendix A.4), named in a line of the prompt."""
-    labels = most_used_styles(layout.portrait(workshop.dataset, workshop.reading), STYLES)
+    labels = most_used_styles(layout.portrait(workshop.dataset, workshop.reading), CANDIDATES)
     rows = [one for one in asked for _ in labels]
     requests = Requests(
         np.zeros(len(rows), dtype=np.int64),

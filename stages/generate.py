@@ -23,6 +23,8 @@ from prefactor.parameters import nearest
 from stages.running import run
 from stages.workshops import asked_prompts, generation_parameters, open_workshop
 
+BASE_SAMPLE = 0  # of the pool: the base model's own answer, which no other method chooses
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -56,9 +58,10 @@ def written(workshop: Workshop, method: str) -> pd.DataFrame:
     cells = Cells.of(_users(workshop, method), asked_prompts(workshop))
     reward = reward_of(method)
     if method == BASE:
-        return _candidates(workshop, cells, 1)[COLUMNS]
+        return _pool(workshop, cells, [BASE_SAMPLE])[COLUMNS]
     if method.startswith(BEST_OF_N):
-        return _chosen(workshop, method, str(reward), _candidates(workshop, cells, workshop.parameters.candidates.n))
+        others = range(BASE_SAMPLE + 1, BASE_SAMPLE + 1 + workshop.parameters.candidates.n)
+        return _chosen(workshop, method, str(reward), _pool(workshop, cells, others))
     if method.startswith(EXACT_BEST_OF_N):
         requests = cells.requests(workshop.parameters.seed).repeated(workshop.parameters.candidates.n)
         repeated = [one for one in cells.asked for _ in range(workshop.parameters.candidates.n)]
@@ -105,12 +108,12 @@ def plain(about: Mapping[str, Any]) -> dict[str, Any]:
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in about.items()}
 
 
-def _candidates(workshop: Workshop, cells: Cells, count: int) -> pd.DataFrame:
-    """The base model's first texts of every prompt, for every user."""
+def _pool(workshop: Workshop, cells: Cells, samples: Sequence[int]) -> pd.DataFrame:
+    """Some of the base model's texts of every prompt, for every user."""
     pool = pd.read_parquet(layout.texts(workshop.name, "candidates") / "pool.parquet")
     ids = [workshop.people.user_ids[user] for user in cells.users]
     wanted = pd.DataFrame({"user_id": ids, "group_id": [one.group_id for one in cells.asked]})
-    table = wanted.merge(pool[pool["sample"] < count], on="group_id", how="left")
+    table = wanted.merge(pool[pool["sample"].isin(samples)], on="group_id", how="left")
     return table.assign(method=BASE, about="{}", seconds=np.nan)[[*COLUMNS, "sample"]]
 
 

@@ -21,7 +21,7 @@ from stages.workshops import asked_prompts, open_workshop
 
 KEPT = (1, 3, 7, 15)  # m of Drift
 RUNS = 3
-TEXTS = 8  # written at once, each run for other users
+TEXTS = 8  # written at once
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ def _timed(workshop: Workshop, asked: list[Asked]) -> Iterator[tuple[str, str, T
 
 
 def _requests(workshop: Workshop, asked: list[Asked]) -> Requests:
-    """TEXTS requests of different users, so that no two share a text."""
-    users = np.arange(TEXTS) % len(workshop.people.user_ids)
-    return Requests.once(users, [asked[row % len(asked)].prompt for row in range(TEXTS)], workshop.parameters.seed)
+    """TEXTS requests of which no two share a text: where prompts come again they are other samples."""
+    row = np.arange(TEXTS)
+    prompts = [asked[place].prompt for place in row % len(asked)]
+    return Requests(row % len(workshop.people.user_ids), prompts, row // len(asked), workshop.parameters.seed)
 
 
 def _drift(workshop: Workshop, kept: int) -> DriftWriter:

@@ -21,12 +21,18 @@ def with_weights(model: RewardModel, users: UserState, weights: Tensor) -> UserS
 
     Raises InputError for a model without bases, and for weights that are not K, negative, not finite or all 0.
     """
-    if not isinstance(model, WITH_BASES):
-        having = ", ".join(name for name, kind in METHODS.items() if issubclass(kind, WITH_BASES))
-        raise InputError(f"{model.name} has no bases to weigh: use one of {having}")
+    number_of_bases(model, users)
     weight = _on_simplex(weights, users["weight"])
     state = {**users.tensors, "weight": weight}
     return UserState(state | _certain(model, weight) if isinstance(model, VRF) else state)
+
+
+def number_of_bases(model: RewardModel, users: UserState) -> int:
+    """K. Raises InputError for a model without bases."""
+    if not isinstance(model, WITH_BASES):
+        having = ", ".join(name for name, kind in METHODS.items() if issubclass(kind, WITH_BASES))
+        raise InputError(f"{model.name} has no bases to weigh: use one of {having}")
+    return users["weight"].shape[1]
 
 
 def _on_simplex(weights: Tensor, inferred: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ class Condition:
         return with_attributes(prompt, self.line)
 
     def key(self) -> str:
-        """The same for the same condition, whatever makes it: a name on disk."""
-        return json.dumps([self.system, list(self.line)], ensure_ascii=False)
+        """A name on disk: what a model is told, as it is told."""
+        return json.dumps([self.system, self.prompt("")], ensure_ascii=False)
 
 
 PLAIN = Condition()

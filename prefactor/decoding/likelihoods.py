@@ -1,11 +1,10 @@
 """Log-probabilities of a dataset's texts under conditions: each computed once, and kept on disk."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from prefactor.errors import InputError
 from prefactor.progress import progress
 from prefactor.reading import read_object
 
+FORMAT = 1  # to be raised where the same texts under the same conditions get other tokens
 IDENTITY = "identity.json"
 PART = "part-{:05d}.parquet"
 TEXTS_PER_PART = 16_384  # what a killed run can lose
@@ -128,16 +128,21 @@ class Likelihoods:
             pq.write_table(pa.table(columns, schema=SCHEMA), scratch, compression="zstd")
 
     def _open(self, folder: Path) -> None:
-        if (folder / IDENTITY).is_file() and not self._is_mine(folder):
-            shutil.rmtree(folder)
+        """Take over what is there, if it is this model's; else it is thrown away, before anything says otherwise."""
+        if not self._is_mine(folder):
+            for path in folder.glob("part-*.parquet"):
+                path.unlink()
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / IDENTITY, self.speaker.identity())
+        write_json(folder / IDENTITY, self._identity())
         self._read_parts(folder)
 
     def _is_mine(self, folder: Path) -> bool:
         """Whether a folder says that this language model made what is in it."""
-        mine = json.loads(json.dumps(self.speaker.identity()))
-        return (folder / IDENTITY).is_file() and read_object(folder / IDENTITY) == mine
+        return (folder / IDENTITY).is_file() and read_object(folder / IDENTITY) == self._identity()
+
+    def _identity(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **self.speaker.identity()}))
+        return found
 
     def _read_parts(self, folder: Path) -> None:
         place = {text_id: row for row, text_id in enumerate(self.texts.text_ids)}

@@ -84,16 +84,20 @@ class Asked:
 
 
 def evaluation_prompts(prepared: Path, split: Path, count: int) -> list[Asked]:
-    """Prompts of unseen users' evaluation pairs, the first by the hash of their groups: nobody was asked about them.
+    """Prompts of unseen users' evaluation pairs, the first by the hash of their groups, that no other part has.
 
-    Raises InputError if there are fewer.
+    So nobody was trained or asked about them, whatever the split's rule. Raises InputError if there are fewer.
     """
     pairs = pq.read_table(split / "pairs.parquet", columns=["role", "part", "group_id", "chosen"])
+    elsewhere = set(pairs.filter(pc.field("part") != "evaluation")["group_id"].to_pylist())
     wanted = (pc.field("role") == "unseen") & (pc.field("part") == "evaluation")
     rows = pairs.filter(wanted).select(["group_id", "chosen"]).to_pydict()
-    text_of = dict(zip(rows["group_id"], rows["chosen"], strict=True))
+    text_of = {group: text for group, text in zip(*rows.values(), strict=True) if group not in elsewhere}
     if len(text_of) < count:
-        raise InputError(f"{split} has {len(text_of)} prompts in unseen users' evaluation pairs: lower prompts")
+        raise InputError(
+            f"{split} has {len(text_of)} prompts of unseen users' evaluation pairs that are in no other part: lower "
+            "generation.prompts, or split with leakage global"
+        )
     groups = sorted(text_of, key=content_id)[:count]
     texts = Texts.read(prepared, [text_of[group] for group in groups])
     return [Asked(group, prompt) for group, prompt in zip(groups, texts.prompts, strict=True)]

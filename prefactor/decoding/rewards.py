@@ -10,7 +10,7 @@ from torch import Tensor
 from prefactor.backbones import Backbone
 from prefactor.backbones.identity import check_identity
 from prefactor.decoding.views import check_readable, read
-from prefactor.methods.base import RewardModel, UserState
+from prefactor.methods.base import Margin, RewardModel, UserState
 from prefactor.preferences import PairBatch, Responses
 
 REQUESTS_AT_ONCE = 256  # bounds the copies of users' states, one a request
@@ -104,6 +104,15 @@ class PersonalRewards:
                 mean[rows], std[rows] = margin.mean, margin.variance.sqrt()
         first = _first_alike(segment, texts.text)  # rounding must not tell a text from itself
         return Judged(mean[first], std[first])
+
+    @torch.no_grad()
+    def compare(self, users: Tensor, prompts: Sequence[str], responses: Sequence[str], others: Sequence[str]) -> Margin:
+        """Rewards of N texts less those of N ``others`` to the same prompts, for ``users`` (N,), in logits."""
+        texts = self.read([*prompts, *prompts], [*responses, *others]).to(self._device)
+        first = torch.arange(len(users), device=self._device)
+        nobody = torch.full((len(self.users),), -1, device=self._device)
+        pairs = PairBatch(texts, first, first + len(users), users.to(self._device), nobody)
+        return self.model.compare(self.users, pairs)
 
     @torch.no_grad()
     def plain(self, users: Tensor, prompts: Sequence[str], responses: Sequence[str]) -> Tensor:

@@ -79,7 +79,7 @@ def sample(
     InputError, with the row and both lengths, where an answer would not fit.
     """
     lengths = np.array([len(context) for context in contexts], dtype=np.int64)
-    _check_room(speaker, lengths, sampling)
+    check_room(speaker, lengths, sampling.max_new_tokens)
     found: dict[int, Written] = {}
     for rows in _batches(lengths, sampling.rows_at_once):
         ids = _write(speaker, [contexts[row] for row in rows], rows, sampling, [seeds[row] for row in rows], steering)
@@ -89,12 +89,13 @@ def sample(
     return [found[row] for row in range(len(contexts))]
 
 
-def _check_room(speaker: Speaker, lengths: np.ndarray, sampling: SamplingParameters) -> None:
-    too_long = np.flatnonzero(lengths + sampling.max_new_tokens > speaker.max_tokens)
+def check_room(speaker: Speaker, lengths: np.ndarray, new: int) -> None:
+    """Raise InputError where a context (N,) and ``new`` tokens after it are more than the model reads."""
+    too_long = np.flatnonzero(lengths + new > speaker.max_tokens)
     if len(too_long):
         row = int(too_long[0])
         raise InputError(
-            f"the prompt in row {row} has {lengths[row]} tokens and {sampling.max_new_tokens} may follow, but the "
+            f"the prompt in row {row} has {lengths[row]} tokens and {new} may follow, but the "
             f"model reads {speaker.max_tokens}: shorten the prompt, or lower max_new_tokens"
         )
 

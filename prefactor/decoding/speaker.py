@@ -1,8 +1,10 @@
 """A causal language model that is asked how likely responses are under conditions, and to write some."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +22,14 @@ from prefactor.progress import Progress
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+logger = logging.getLogger(__name__)
+
 
 class Speaker:
     """A causal language model with its head and tokenizer.
 
-    Where its tokenizer has a chat template, a system prompt is a turn of its own; elsewhere it stands before the
-    prompt.
+    Where its tokenizer has a chat template with such a turn, a system prompt is a turn of its own; elsewhere the
+    user's turn begins with it.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class Speaker:
         attribute that the tokenizer cannot spell, and for a value that is no number.
         """
         tokens = self._tokens(prompts, responses, conditions)
+        if cut := int(tokens.truncated.sum()):
+            logger.warning("%d of %d texts are too long: the start of their prompts is not read", cut, len(tokens.ids))
         found = self.engine(tokens, Request(states=False, log_probabilities=True), progress).log_probability
         if found is None:
             return np.zeros(0)
@@ -142,27 +148,41 @@ class Speaker:
             rows.setdefault(condition.system, []).append(row)
         whole = _Filled.empty(len(prompts))
         for system, mine in rows.items():
-            shown = [conditions[row].prompt(self._prefaced(system, prompts[row])) for row in mine]
+            shown = [conditions[row].prompt(prompts[row]) for row in mine]
             whole.take(mine, self._tokeniser(system)(shown, [responses[row] for row in mine]))
         self._check_spelt(conditions)
         return whole.tokens()
 
-    def _prefaced(self, system: str | None, prompt: str) -> str:
-        return prompt if system is None or self.layout.chat else f"{system}{BLANK_LINE}{prompt}"
-
     def _tokeniser(self, system: str | None) -> Tokeniser:
         if system not in self._tokenisers:
-            layout = self.layout if system is None or not self.layout.chat else chat_layout(self.tokenizer, system)
+            layout = self.layout if system is None else self._told(system)
             self._tokenisers[system] = Tokeniser(self.tokenizer.backend_tokenizer, layout, self.max_tokens)
         return self._tokenisers[system]
 
+    def _told(self, system: str) -> Layout:
+        """The layout with a system prompt: a turn of its own, or where there is none the beginning of the user's.
+
+        It is no part of the prompt: a text that is too long keeps it.
+        """
+        if self.layout.chat and self._has_system_turn:
+            return chat_layout(self.tokenizer, system)
+        return replace(self.layout, head=f"{self.layout.head}{system}{BLANK_LINE}")
+
+    @cached_property
+    def _has_system_turn(self) -> bool:
+        """Whether the chat template shows a system turn: some refuse it, some leave it out."""
+        try:
+            chat_layout(self.tokenizer, "Be brief.")
+        except InputError:
+            return False
+        return True
+
     def _check_spelt(self, conditions: Sequence[Condition]) -> None:
         """Refuse attributes that the tokenizer has no tokens for."""
-        unknown = self.tokenizer.unk_token_id
-        if unknown is None:
-            return
-        for text in {condition.system for condition in conditions} | {name for one in conditions for name in one.line}:
-            if text is not None and unknown in self.tokenizer(text, add_special_tokens=False)["input_ids"]:
+        systems = {one.system for one in conditions if one.system is not None}
+        for text in sorted(systems | {name for one in conditions for name in one.line}):
+            ids = self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+            if not ids or self.tokenizer.unk_token_id in ids:
                 raise InputError(
                     f"the tokenizer cannot spell the attribute {text!r}: word it otherwise, or leave it out"
                 )

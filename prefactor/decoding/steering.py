@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from prefactor.decoding.conditions import Condition
-from prefactor.decoding.sampling import Stream
+from prefactor.decoding.sampling import Stream, check_room
 from prefactor.decoding.speaker import Speaker
 
 
@@ -27,15 +27,18 @@ class DriftSteering:
         attributes: Sequence[Sequence[Condition]],
         weights: np.ndarray,
         strength: float = 0.5,
+        max_new_tokens: int = 0,
     ) -> None:
         """``attributes`` are m conditions for each of N prompts, ``weights`` (N, m) their p_i, ``strength`` is b.
 
-        Raises InputError unless both models have the same tokens.
+        Raises InputError unless both models have the same tokens. ``begin`` does where a context and
+        ``max_new_tokens`` after it are more than the small model reads.
         """
         large.check_same_vocabulary(small)
         if strength <= 0:
             raise ValueError(f"strength must be positive, got {strength}: the smaller, the stronger the push")
         self.small, self._prompts, self._base, self._attributes = small, prompts, base, attributes
+        self._new = max_new_tokens
         base_weight = -weights.sum(1, keepdims=True)  # all of h_base's places together
         share = np.concatenate([base_weight, weights], 1) / strength
         self._share = torch.from_numpy(share).to(large.device, torch.float32)  # (N,m+1)
@@ -50,14 +53,22 @@ class DriftSteering:
         """See ``Steering``."""
         told = [condition for row in rows for condition in (self._base, *self._attributes[row])]
         prompts = [self._prompts[row] for row in rows for _ in range(self.contexts)]
-        self._stream = Stream(self.small, self.small.contexts(prompts, told))
+        contexts = self.small.contexts(prompts, told)
+        check_room(self.small, np.array([len(context) for context in contexts]), self._new)
+        self._stream = Stream(self.small, contexts)
         self._mine = self._share[torch.from_numpy(rows).to(self._share.device)]
 
     def logits(self, own: Tensor, last: Tensor | None) -> Tensor:
         """See ``Steering``."""
         tokens = None if last is None else last.repeat_interleave(self.contexts).to(self.small.device)
         pushed = self._stream.logits(tokens).unflatten(0, (-1, self.contexts)).to(own.device)  # (B,m+1,V)
-        return own + torch.einsum("bi,biv->bv", self._mine, pushed)  # (B,m+1),(B,m+1,V) -> (B,V)
+        push = torch.einsum("bi,biv->bv", self._mine, pushed)  # (B,m+1),(B,m+1,V) -> (B,V)
+        if push.shape == own.shape:
+            return own + push
+        shared = min(push.shape[1], own.shape[1])  # heads may be padded beyond the tokens that there are
+        steered = torch.full_like(own, -torch.inf)
+        steered[:, :shared] = own[:, :shared] + push[:, :shared]
+        return steered
 
     def keep(self, places: Tensor) -> None:
         """See ``Steering``."""

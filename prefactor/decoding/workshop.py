@@ -78,13 +78,13 @@ class Workshop:
     @cached_property
     def speaker(self) -> Speaker:
         """The language model that writes."""
-        return load_speaker(self._backbone_parameters(self.name))
+        return self._speaker(self.name)
 
     @cached_property
     def small(self) -> Speaker:
         """The one that steers in Drift."""
         name = self.parameters.small
-        return self.speaker if name is None or name == self.name else load_speaker(self._backbone_parameters(name))
+        return self.speaker if name is None or name == self.name else self._speaker(name)
 
     @cached_property
     def people(self) -> People:
@@ -137,7 +137,7 @@ class Workshop:
 
     def lora_reward(self) -> LoraReward:
         """A reward model for each user, trained on the user's pairs alone."""
-        folder = self.root / layout.adapters(self.name) / "reward"
+        folder = None if self._user is not None else self.root / layout.adapters(self.name) / "reward"
         return LoraReward(self.speaker, self.people.texts, self.parameters.adapters.reward, folder)
 
     def dpo(self) -> DpoPolicy:
@@ -149,13 +149,13 @@ class Workshop:
     def writer(self, method: str, metered: bool = False) -> Writer:
         """Who writes by a method's name; Best-of-N's texts are the base model's or EXACT's. InputError if unknown.
 
-        ``metered``: entropies are measured where that takes time.
+        ``metered``: Drift's and EXACT's entropies are measured, which takes time.
         """
         reward, sampling = reward_of(method), self.parameters.sampling
         if method == HISTORY:
             return HistoryWriter(self.speaker, sampling, self.histories)
         if method == DRIFT:
-            return self.steered(self.tastes.weights.numpy())
+            return self.steered(self.tastes.weights.numpy(), metered)
         if method == DPO:
             return PolicyWriter(self.dpo(), self.people.known, sampling)
         if method.startswith((EXACT, EXACT_GLOBAL)):
@@ -164,11 +164,11 @@ class Workshop:
             return ArgsWriter(self.speaker, self.rewards(reward), sampling, self.parameters.args)
         return PlainWriter(self.speaker, sampling)
 
-    def steered(self, weights: np.ndarray) -> DriftWriter:
+    def steered(self, weights: np.ndarray, metered: bool = False) -> DriftWriter:
         """Drift's writer with weights (U, A) of the library's attributes, inferred or set by a user."""
         how = self.parameters.decoding
         sampling = self.parameters.sampling
-        return DriftWriter(self.speaker, self.small, self.library, weights, sampling, how.kept, how.strength)
+        return DriftWriter(self.speaker, self.small, self.library, weights, sampling, how.kept, how.strength, metered)
 
     def lined(self, names: Sequence[str]) -> ExactWriter:
         """EXACT's writer with a line of attributes that a user set, whatever the prompt."""
@@ -176,7 +176,7 @@ class Workshop:
         everyone, unknown = np.arange(users), np.full(users, np.nan)
         subsets = np.tile(np.array(numbers, dtype=np.int64), (users, 1))
         memory = Memory.of(users, everyone, np.full(users, ANY_PROMPT), subsets, unknown, unknown)
-        return ExactWriter(self.speaker, self.library, OneForAll(memory), self.embed, self.parameters.sampling)
+        return ExactWriter(self.speaker, self.library, OneForAll(memory), _uncompared, self.parameters.sampling)
 
     @cached_property
     def histories(self) -> Histories:
@@ -188,8 +188,8 @@ class Workshop:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special ones."""
-        ids = self.speaker.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if len(texts) else []
-        return [len(one) for one in ids]
+        backend = self.speaker.tokenizer.backend_tokenizer  # counts what is longer than a context, and says nothing
+        return [len(one.ids) for one in backend.encode_batch(list(texts), add_special_tokens=False)]
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -263,10 +263,21 @@ class Workshop:
     def _embeddings(self) -> Tensor:
         return self.embed(self.people.prompts)
 
+    def _speaker(self, name: str) -> Speaker:
+        try:
+            return load_speaker(self._backbone_parameters(name))
+        except InputError as error:
+            raise InputError(f"backbones.{name}: {error}") from error
+
     def _backbone_parameters(self, name: str) -> BackboneParameters:
         found = build(BackboneParameters, section(self.values, f"backbones.{name}"), f"backbones.{name}")
         local = self.root / found.model
         return replace(found, model=str(local)) if local.is_dir() else found
+
+
+def _uncompared(prompts: Sequence[str]) -> Tensor:
+    """Embeddings that nobody looks at."""
+    return torch.zeros(len(prompts), 1)
 
 
 @dataclass(frozen=True)

@@ -73,3 +73,23 @@ def test_texts_are_read_in_the_order_of_their_ids(tmp_path):
 def test_nothing_asked_is_nothing_found():
     assert Likelihoods(tiny_speaker(), TEXTS)(np.empty(0, dtype=np.int64), []).shape == (0,)
     assert Likelihoods(tiny_speaker(), TEXTS)(np.array([0]), [PLAIN]).shape == (1,)
+
+
+def test_others_are_read_and_left_as_they_are(tmp_path):
+    Likelihoods(tiny_speaker(), TEXTS, tmp_path / "mine").table(ROWS, CONDITIONS)
+    Likelihoods(tiny_speaker(1), TEXTS, tmp_path / "strange").table(np.arange(6), CONDITIONS)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    others = [tmp_path / "mine", tmp_path / "strange", tmp_path / "none"]
+    later = Likelihoods(tiny_speaker(), TEXTS, tmp_path / "new", others)
+    found = later.table(np.arange(6), CONDITIONS)
+    assert later.computed == 3 * len(CONDITIONS), "of another language model nothing is taken"
+    np.testing.assert_allclose(found, Likelihoods(tiny_speaker(), TEXTS).table(np.arange(6), CONDITIONS), atol=1e-5)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_parts_that_nobody_owns_are_thrown_away(tmp_path):
+    Likelihoods(tiny_speaker(1), TEXTS, tmp_path / "known").table(ROWS, CONDITIONS)
+    (tmp_path / "known" / "identity.json").unlink()
+    later = Likelihoods(tiny_speaker(), TEXTS, tmp_path / "known")
+    later.table(ROWS, CONDITIONS)
+    assert later.computed == 3 * len(CONDITIONS)

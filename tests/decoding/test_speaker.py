@@ -117,3 +117,31 @@ def test_an_encoder_is_no_speaker():
 
 def test_nothing_asked_is_nothing_found():
     assert len(tiny_speaker().log_probabilities([], [], [])) == 0
+
+
+NO_SYSTEM = (
+    "{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
+    "{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def test_where_a_template_has_no_system_turn_the_users_begins_with_it(tmp_path):
+    folder = make_folder(tmp_path / "gemma")
+    (folder / "chat_template.jinja").write_text(NO_SYSTEM)
+    speaker = load_speaker(BackboneParameters(model=str(folder), device="cpu"))
+    told = Condition(system="Be kind.", line=("formal",))
+    context = speaker.contexts(["Why?"], [told])[0]
+    shown = speaker.tokenizer.decode(context)
+    assert shown == "<|user|>Be kind.\n\nWhy?\nAttributes: formal<|end|><|assistant|>"
+
+
+def test_a_text_that_is_too_long_keeps_what_is_asked_for(tmp_path, caplog):
+    folder = make_folder(tmp_path / "plain")
+    (folder / "chat_template.jinja").unlink()
+    speaker = load_speaker(BackboneParameters(model=str(folder), device="cpu"))
+    tokens = speaker._tokens(["why " * 400], ["So."], [Condition(system="Be kind.", line=("formal",))])
+    shown = speaker.spelt(tokens.ids[0])
+    assert shown.startswith("Be kind.\n\n") and shown.endswith("Attributes: formal\n\nSo.")
+    speaker.log_probabilities(["why " * 400], ["So."], [PLAIN])
+    assert "1 of 1 texts are too long" in caplog.text

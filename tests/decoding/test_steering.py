@@ -88,3 +88,30 @@ def test_models_of_other_tokens_are_refused(tmp_path):
 def test_a_strength_of_none_is_refused():
     with pytest.raises(ValueError, match="strength must be positive"):
         steering(np.zeros((3, 3)), 0.0)
+
+
+def test_heads_that_are_padded_beyond_the_tokens_are_added_where_both_have_them():
+    class Padded:
+        """A small model whose head gives more logits than there are tokens."""
+
+        def __init__(self, stream):
+            self._stream = stream
+
+        def logits(self, last):
+            return torch.nn.functional.pad(self._stream.logits(last), (0, 8))
+
+    weights = np.array([[0.8, -0.6], [0.0, 1.0], [0.6, 0.8]])
+    plain, padded = steering(weights), steering(weights)
+    own = torch.zeros(3, tiny_speaker(*LARGE).head(torch.zeros(1, 32)).shape[-1])
+    for steered in (plain, padded):
+        steered.begin(np.arange(3))
+    padded._stream = Padded(padded._stream)
+    torch.testing.assert_close(padded.logits(own, None), plain.logits(own, None))
+
+
+def test_a_context_that_leaves_the_small_model_no_room_is_refused():
+    weights = np.zeros((3, 1))
+    asked = [ASKED[:1]] * 3
+    steered = DriftSteering(tiny_speaker(*LARGE), tiny_speaker(*SMALL), PROMPTS, BASE, asked, weights, 0.5, 250)
+    with pytest.raises(InputError, match="250 may follow, but the model reads 256"):
+        steered.begin(np.arange(3))

@@ -19,7 +19,8 @@ from prefactor.progress import progress
 class DriftWriter:
     """Writes what the large model writes, pushed by weights (U, A) of a library's attributes.
 
-    Of each user the ``kept`` largest in size steer; 1 / ``strength`` is how hard. A user whose weights are all 0, of
+    Of each user the ``kept`` largest in size steer; 1 / ``strength`` is how hard. ``metered``: the next token's entropy
+    is measured before and after. A user whose weights are all 0, of
     whom nothing is known, gets the large model's own text.
     """
 
@@ -30,23 +31,26 @@ class DriftWriter:
     sampling: SamplingParameters
     kept: int = 7
     strength: float = 0.5
+    metered: bool = False
 
     def __call__(self, requests: Requests) -> list[Answer]:
-        """See ``Writer``; ``attributes`` are those that steered, ``entropy`` bits a token before and after."""
+        """See ``Writer``; ``attributes`` are those that steered."""
         base, *asked = contrastive(self.library)
         chosen = np.argsort(-np.abs(self.weights), axis=1, kind="stable")[:, : self.kept][requests.users]  # (N,m)
         share = np.take_along_axis(self.weights[requests.users], chosen, 1)  # (N,m)
         told: list[list[Condition]] = [[asked[number] for number in row] for row in chosen]
-        push = DriftSteering(self.large, self.small, requests.prompts, base, told, share, self.strength)
-        meter = Meter(len(requests))
+        most = self.sampling.max_new_tokens
+        push = DriftSteering(self.large, self.small, requests.prompts, base, told, share, self.strength, most)
+        meter = Meter(len(requests)) if self.metered else None
         seeds = [requests.seed_of(row) for row in range(len(requests))]
         contexts = self.large.contexts(requests.prompts, [PLAIN] * len(requests))
         with progress("drift", len(requests), "texts") as shown:
-            steering = SteeringEntropy(push, meter, self.large.end_ids)
+            steering = SteeringEntropy(push, meter, self.large.end_ids) if meter else push
             written = sample(self.large, contexts, self.sampling, seeds, steering, shown)
+        entropies = meter.figures() if meter else [{}] * len(written)
         return [
             Answer(text, {"attributes": self._named(*row), **entropy})
-            for text, *row, entropy in zip(written, chosen, share, meter.figures(), strict=True)
+            for text, *row, entropy in zip(written, chosen, share, entropies, strict=True)
         ]
 
     def _named(self, chosen: np.ndarray, share: np.ndarray) -> Mapping[str, float]:
