@@ -28,11 +28,9 @@ def candidates(model: str) -> None:
 
 
 def _pool(workshop: Workshop, asked: Sequence[Asked], size: int) -> pd.DataFrame:
-    """``size`` texts to choose among, samples 1 and up; sample 0 is the base model's own answer, which they meet."""
-    prompts = [one.prompt for one in asked]
-    requests = Requests.once(np.zeros(len(prompts), dtype=np.int64), prompts, workshop.parameters.seed).repeated(
-        size + 1
-    )
+    """``size`` texts to choose among, samples 1 and up; sample 0 is the base model's own answer, which they face."""
+    prompts, nobody = [one.prompt for one in asked], np.zeros(len(asked), dtype=np.int64)
+    requests = Requests.once(nobody, prompts, workshop.parameters.seed).repeated(size + 1)
     answers = PlainWriter(workshop.speaker, workshop.parameters.sampling)(requests)
     return _table([one for one in asked for _ in range(size + 1)], requests.samples, answers)
 

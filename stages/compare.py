@@ -31,6 +31,7 @@ from prefactor.evaluation.signal import headline
 from prefactor.evaluation.terciles import tercile_rows
 from prefactor.evaluation.variants import DEFAULT, variations
 from prefactor.layout import REPORTS, Cell
+from prefactor.parameters import load_parameters, section
 from prefactor.reading import read_object
 from prefactor.reporting import ReportContext, collect, metrics, write_plots, write_report
 from prefactor.trainings import Training
@@ -132,10 +133,14 @@ def joined(parameters: RunParameters) -> pd.DataFrame:
 def personal_scores(parameters: RunParameters) -> list[pd.DataFrame]:
     """What scorers that need a language model make of some of the same people's pairs: their page shows them.
 
-    Their setting says of how many people: reward models are among them, on those few.
+    Of the language models and datasets that are named now. Their setting says of how many people: reward models are
+    among them, on those few.
     """
-    files = sorted(layout.personal_scores("*").parent.glob("*/results.parquet"))
-    found = [rows[rows["dataset"].isin(parameters.datasets)] for rows in map(read_results, files)]
+    generation = section(load_parameters(), "generation")
+    datasets = {*parameters.datasets, *generation["datasets"]}
+    files = [layout.personal_scores(model) / "results.parquet" for model in generation["models"]]
+    tables = [read_results(file) for file in files if file.exists()]
+    found = [rows[rows["dataset"].isin(datasets)] for rows in tables]
     return [rows.assign(setting=rows.apply(_of_few, axis=1)) for rows in found if len(rows)]
 
 

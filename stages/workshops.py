@@ -10,6 +10,7 @@ from prefactor.cohorts import Cohort
 from prefactor.decoding.parameters import GenerationParameters
 from prefactor.decoding.people import Asked, evaluation_prompts
 from prefactor.decoding.workshop import Workshop
+from prefactor.evaluation.generation.settings import CHECK
 from prefactor.parameters import build, load_parameters, section
 from prefactor.reading import read_object
 
@@ -53,10 +54,11 @@ def asked_prompts(workshop: Workshop) -> list[Asked]:
 
 
 def identity_of(workshop: Workshop) -> dict[str, str]:
-    """The columns that all result rows share."""
+    """The columns that all result rows share; the setting says of a format check that it is one."""
+    checked = is_format_check(load_parameters(), workshop.name, workshop.dataset)
     protocol = read_object(layout.split(workshop.dataset) / "manifest.json")["parameters"]["leakage"]
     named = {"dataset": workshop.dataset, "backbone": workshop.name, "variant": "default"}
-    return {**named, "protocol": protocol, "setting": "", "run": ""}
+    return {**named, "protocol": protocol, "setting": CHECK if checked else "", "run": ""}
 
 
 def adapted(workshop: Workshop) -> Cohort:

@@ -12,7 +12,8 @@ from prefactor import layout
 from prefactor.evaluation.items import Outcomes, outcomes_table
 from prefactor.evaluation.results import in_schema, write_results
 from prefactor.layout import Cell
-from stages.compare import _by_thirds, _paired, _pooled, compare, halves_in
+from stages.compare import _by_thirds, _paired, _pooled, compare, halves_in, personal_scores
+from stages.trainings import RunParameters
 
 USERS, PAIRS = 12, 4
 RIGHT = {"bt": 0.5, "vrf": 0.9, "lore": 0.7}  # of `default`; other variants have 0.1 less
@@ -113,7 +114,9 @@ def test_the_stage_reports_every_variant_and_says_what_the_signal_is(
     monkeypatch.chdir(tmp_path)
     run_of(*MODELS)
     lists = {"datasets": ["d"], "backbones": ["b"], "methods": [*RIGHT], "variants": [*MODELS], "seeds": [0]}
-    (tmp_path / "params.yaml").write_text(json.dumps({"run": lists}))
+    (tmp_path / "params.yaml").write_text(
+        json.dumps({"run": lists, "generation": {"models": ["small"], "datasets": ["d", "shift"]}})
+    )
     leave_ceiling_and_signals()
     compare()
     said = capsys.readouterr().out
@@ -123,6 +126,21 @@ def test_the_stage_reports_every_variant_and_says_what_the_signal_is(
     (table,) = [table for table in re.findall(r"<table.*?</table>", page, re.DOTALL) if "Minus its base" in table]
     for variant, base in (("faithful", "default"), ("plain", "faithful")):
         assert re.search(rf"VRF \N{{MIDDLE DOT}} {variant}</th>\s*<td[^>]*><b></b> <span[^>]*>{base}</span>", table)
+
+
+def test_scores_are_of_the_models_and_datasets_that_are_named_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = {"models": ["small", "unscored"], "datasets": ["d", "shift"]}
+    (tmp_path / "params.yaml").write_text(json.dumps({"generation": named}))
+    for model in ("small", "old"):
+        rows = [{"dataset": name, "method": model, "n_users": 3, "setting": ""} for name in ("d", "shift", "run", "x")]
+        layout.personal_scores(model).mkdir(parents=True)
+        write_results(in_schema(pd.DataFrame(rows)), layout.personal_scores(model) / "results.parquet")
+    (found,) = personal_scores(RunParameters(("run",), ("b",), ("bt",), ("default",), (0,)))
+    assert set(found["dataset"]) == {"d", "shift", "run"} and set(found["method"]) == {"small"}
+    assert set(found["setting"]) == {"users=3"}
 
 
 def leave_halves(overlap: int) -> None:

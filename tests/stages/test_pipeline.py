@@ -290,7 +290,7 @@ def whole_shards(folder: Path) -> list[Path]:
 WRITERS = ["base", "drift", "exact+best_of_n-vrf", "best_of_n-bt", "dpo"]
 TINY_GENERATION = {
     "models": ["small"],
-    "datasets": ["stylebench"],
+    "datasets": ["stylebench", "mine"],
     "methods": WRITERS,
     "attributes": {"names": ["concise", "formal", "direct"]},
     "users": 3,
@@ -316,6 +316,7 @@ def test_methods_that_need_a_language_model_predict_and_write(
     project, parameters = Project(tmp_path / "copy"), whole.parameters()
     make_folder(project.folder / "models" / "language" / "small", context=1024)
     parameters["backbones"]["small"] = {"model": "models/language/small"}
+    parameters["language_models"]["small"] = {"dataset": "stylebench"}  # of the other dataset it has read nothing
     project.set_parameters(parameters | {"generation": TINY_GENERATION})
     monkeypatch.chdir(project.folder)
     for stage in (candidates, personal_adapters, personal_scores):
@@ -327,14 +328,23 @@ def test_methods_that_need_a_language_model_predict_and_write(
     scored = pd.read_parquet("reports/evaluation/scorers/small/results.parquet")
     found = scored[(scored["metric"] == "accuracy") & (scored["seed"] == "all")]
     assert {"bt", "vrf", "drift", "exact", "exact_global", "history", "lora_reward", "dpo"} <= set(found["method"])
-    assert found["value"].between(0, 1).all() and set(found["n_users"]) == {3, 1}
+    assert found["value"].between(0, 1).all() and {3, 1} <= set(found["n_users"])
+    checked = found[found["dataset"] == "mine"]
+    assert set(checked["setting"]) == {"format_check=1;topic_shift=off"} and len(checked) == 4
+    pool = pd.read_parquet("reports/texts/small/candidates/pool.parquet")
+    assert {*pool["sample"]} == {0, 1, 2, 3, 4}  # the base model's own, and those to choose among
+    about = json.loads(Path("reports/evaluation/scorers/small/about.json").read_text())
+    assert 0 <= about["pairs in a history"] <= 4 and about["attributes of the world"] == 3
     judged = pd.read_parquet("reports/generation/small/judged/results.parquet")
     won = judged[judged["metric"] == "win_rate"]
     assert set(won["method"]) == {*WRITERS} - {"base"} and won["value"].between(0, 1).all()
     assert {"best_of_n_gain", "entropy_before", "precision_at_k"} <= {*judged["metric"], *scored["metric"]}
     page = Path("reports/generation/small/index.html").read_text()
     users = pd.read_parquet("data/split/stylebench/users.parquet")["user_id"]
+    assert "EXACT, retrieved, mine, topic shift off, format check" in page
     assert "Drift" in page and not any(user in page for user in users)
     compare()
     both = pd.read_csv("reports/results.csv")
+    assert both.loc[both["dataset"] == "mine", "setting"].str.contains("format_check=1").all()
+    assert {"mine"} <= set(both["dataset"])
     assert set(both.loc[both["method"] == "drift", "setting"].str.partition("users=")[1]) == {"users="}

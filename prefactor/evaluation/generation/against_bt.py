@@ -23,6 +23,7 @@ DELTA = "win_rate_over_bt_delta"  # less the least of the figure
 RELATIVE = "win_rate_over_bt_relative"  # divided by it
 BT, VRF = "bt", "vrf"
 KNOWN = "known"
+CANDIDATES = 8  # as published, each in the style of one basis
 ENDS = ["value", "ci_low", "ci_high", "low_items", "high_items"]
 
 
@@ -48,6 +49,21 @@ def against_bt_rows(
     paired = minus(cells, reference, [*PAIRED, "setting"])
     rows = result_rows_of(pd.concat([cells, paired], ignore_index=True), identity)
     return in_schema(pd.concat([rows, *_normalised(rows[rows["metric"] == WIN_RATE])], ignore_index=True))
+
+
+def undrawn(styled: pd.DataFrame, models: Sequence[str]) -> str:
+    """Why there is no figure of these candidates and reward models; empty where there is one.
+
+    ``styled`` has a column ``sample``, the number of the style.
+    """
+    styles = styled["sample"].nunique()
+    if not styles:
+        return "no default VRF with labelled bases is in this run"
+    if styles < CANDIDATES:
+        return f"VRF's bases are labelled by {styles} different scores, and {CANDIDATES} styles are needed"
+    if BT not in models:
+        return "every choice is held against BT's, and BT is not among the run's models"
+    return "" if len(models) > 1 else "no other model than BT is there to choose"
 
 
 def _cells(sets: CandidateSets) -> Iterator[pd.DataFrame]:

@@ -1,12 +1,13 @@
 """Whatever predicts pairs, judged as reward models are: the same users, pairs, metrics and intervals."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
 import torch
 
 from prefactor.cohorts import Cohort
+from prefactor.decoding.scorers import Scorer
 from prefactor.errors import InputError
 from prefactor.evaluation.accuracy import margins, per_pair, per_user
 from prefactor.evaluation.calibration import Forecast
@@ -17,7 +18,6 @@ from prefactor.evaluation.results import Judged, in_schema, per_user_table, resu
 from prefactor.methods.base import Margin, RewardModel
 from prefactor.preferences import PairBatch
 
-Scorer = Callable[[PairBatch, PairBatch], Margin]  # (known of U users, N pairs of the same users) -> margins (N,)
 SHOTS = (5, 10, 20, 40)
 SEED = "0"
 

@@ -2,6 +2,8 @@
 
 from prefactor.evaluation.results import setting_text
 
+CHECK = "format_check=1"  # of figures that say only that everything runs
+
 
 def parsed_setting(setting: str) -> dict[str, str]:
     """``k=3;judge=gold`` -> ``{"k": "3", "judge": "gold"}``; a value may hold further equals signs."""

@@ -4,7 +4,9 @@ All lie in one folder, or in several that are read as one. Each may be missing: 
 Users have a number, the same in all tables, and never an id.
 
 results.parquet     every figure that has an interval, one a row: the schema ``evaluation.results.RESULTS``, from the
-                    functions of this package. The page reads these metrics, of split unseen and seed all:
+                    functions of this package; of several datasets, retrieval on each, all else on the first. Rows of a
+                    dataset whose figures only show that everything runs have the setting format_check=1. The page reads
+                    these metrics, of split unseen and seed all:
 
     accuracy                              of pairs, by shots; settings m=, k=, topic_shift=on|off,
                                           users= of scorers that are trained for few users alone     scores
@@ -39,8 +41,9 @@ examples.parquet    texts to read, on the page only where it is asked for exampl
                     numbers alone are shown, e.g. ``similarity``, ``reward``, ``std``, ``candidates``
 
 about.json          what all this was made with: an object of words and numbers, shown as they are, e.g. ``language
-                    model``, ``users``, ``pairs``. ``format_check``: true where figures only show that everything runs.
-                    ``left_out``: an object, what was not done -> why.
+                    model``, ``users``, ``pairs``. Sections read ``attributes``, how many the library has, and
+                    ``attributes of the world``, how many of them are scorers of the world. ``format_check``: true where
+                    figures only show that everything runs. ``left_out``: an object, what was not done -> why.
 """
 
 from collections.abc import Sequence

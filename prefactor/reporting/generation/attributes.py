@@ -1,5 +1,8 @@
 """What Drift takes a user's taste to be (its Figure 6), and whether true attributes are found, where they are known."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from prefactor.evaluation.generation.precision import ABOVE, CHANCE, PRECISION
@@ -37,7 +40,7 @@ def chart_part(attributes: pd.DataFrame) -> Part | None:
     )
 
 
-def precision_part(measured: Measured) -> Part | None:
+def precision_part(measured: Measured, about: Mapping[str, Any]) -> Part | None:
     """None where nobody knows the true attributes."""
     sizes = measured.values("k", PRECISION)
     if not sizes:
@@ -64,8 +67,21 @@ def precision_part(measured: Measured) -> Part | None:
         sentences=_verdict(measured, sizes[-1]),
         brief=_brief(measured, sizes[-1]),
         tables=(Titled("Precision, %", table),),
-        note="Intervals are of 95 %, over users.",
+        note=f"{_choice(about)}Intervals are of 95 %, over users.",
     )
+
+
+def _choice(about: Mapping[str, Any]) -> str:
+    """How much of the library the world measures: what it does not would be a wrong attribute to name."""
+    size, measured = about.get("attributes"), about.get("attributes of the world")
+    if size is None or measured is None:
+        return ""
+    if size == measured:
+        return (
+            f"All {size} attributes of the library are scorers of this world: nobody can name an attribute that the "
+            "world does not have, and with a larger library precision would be lower. "
+        )
+    return f"Of the {size} attributes of the library {measured} are scorers of this world; the others are never true. "
 
 
 def _chart(user: int, rows: pd.DataFrame) -> Panel:

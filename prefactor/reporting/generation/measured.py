@@ -1,15 +1,15 @@
-"""Result rows by what they are of: method, setting, metric, number of known pairs."""
+"""Result rows by what they are of: dataset, method, setting, metric, number of known pairs."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
 from prefactor.errors import InputError
 from prefactor.evaluation.generation.cells import SPLIT
-from prefactor.evaluation.generation.settings import joined_setting, parsed_setting
+from prefactor.evaluation.generation.settings import CHECK, joined_setting, parsed_setting
 from prefactor.evaluation.results import ALL_SEEDS
 from prefactor.reporting.estimates import Estimate
 from prefactor.reporting.generation.names import place
@@ -18,12 +18,16 @@ PLAIN = ("", "default")  # variants that need no mention
 
 
 class Key(NamedTuple):
-    """Which figure; ``shots`` is None for all that is known, a variant that is not PLAIN is in its setting."""
+    """Which figure; ``shots`` is None for all that is known, a variant that is not PLAIN is in its setting.
+
+    The setting says nothing of a format check: that is one of a whole dataset.
+    """
 
     metric: str
     method: str
     setting: str
     shots: int | None
+    dataset: str
 
     @property
     def parsed(self) -> dict[str, str]:
@@ -33,10 +37,15 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """Every figure of unseen users that is a mean over seeds; ``prompts`` are how many it rests on, where known."""
+    """Every figure of unseen users that is a mean over seeds.
+
+    prompts  how many a figure rests on, where known
+    checks   datasets whose figures say only that everything runs
+    """
 
     estimates: Mapping[Key, Estimate]
     prompts: Mapping[Key, int]
+    checks: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, results: pd.DataFrame) -> Self:
@@ -44,14 +53,28 @@ class Measured:
         rows = results[(results["split"] == SPLIT) & (results["seed"] == ALL_SEEDS)]
         estimates: dict[Key, Estimate] = {}
         prompts: dict[Key, int] = {}
+        checks = set()
         for row in rows.itertuples(index=False):
             variant = "" if row.variant in PLAIN else f"variant={row.variant}"
-            key = Key(row.metric, row.method, joined_setting(row.setting, variant), _whole(row.shots))
+            setting, is_check = _unchecked(joined_setting(row.setting, variant))
+            checks |= {row.dataset} if is_check else set()
+            key = Key(row.metric, row.method, setting, _whole(row.shots), row.dataset)
             if key in estimates:
                 raise InputError(f"results give one figure twice: {key._asdict()}: read each folder once")
             estimates[key] = _estimate(row)
             prompts |= {} if pd.isna(row.n_items) else {key: int(row.n_items)}
-        return cls(estimates, prompts)
+        return cls(estimates, prompts, frozenset(checks))
+
+    def of_dataset(self, name: str) -> Self:
+        """The figures of one dataset."""
+        mine = {key: own for key, own in self.estimates.items() if key.dataset == name}
+        prompts = {key: number for key, number in self.prompts.items() if key.dataset == name}
+        return replace(self, estimates=mine, prompts=prompts, checks=self.checks & {name})
+
+    @property
+    def datasets(self) -> list[str]:
+        """Whose figures there are, by name."""
+        return sorted({key.dataset for key in self.estimates})
 
     def find(self, metric: str, method: str | None = None, **setting: str | None) -> list[tuple[Key, Estimate]]:
         """Figures of a metric, by method, setting and known pairs; keys of ``setting`` must agree, None: be absent."""
@@ -74,6 +97,12 @@ def in_order(value: str) -> tuple[float, str]:
     """Sorts ``1``, ``3-5``, ``10`` by their first number, words last."""
     number = value.partition("-")[0]
     return (float(number) if number.isdigit() else math.inf, value)
+
+
+def _unchecked(setting: str) -> tuple[str, bool]:
+    """A setting without CHECK, and whether it was there."""
+    parts = setting.split(";")
+    return ";".join(part for part in parts if part != CHECK), CHECK in parts
 
 
 def _fits(key: Key, metric: str, method: str | None, setting: Mapping[str, str | None]) -> bool:

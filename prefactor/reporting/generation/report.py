@@ -8,6 +8,7 @@ from typing import Any, Self
 import pandas as pd
 
 from prefactor.evaluation.generation.tables import SCHEMAS, read_about, read_table
+from prefactor.reporting.context import PRINTABLE
 
 
 def _empty(name: str) -> pd.DataFrame:
@@ -16,14 +17,15 @@ def _empty(name: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class GenerationReport:
-    """Tables of one dataset; ``evaluation.generation.tables`` says what their columns mean. A table may be empty.
+    """Tables of a run; ``evaluation.generation.tables`` says what their columns mean. A table may be empty.
 
-    dataset     its name
+    dataset     the one that texts are written for
     results     figures with intervals, in the results' schema
     attributes  Drift's chart of a few users
     speed       tokens per second, and overheads
     examples    texts to read
     about       what all was made with
+    source      what the dataset was made from, as its source.json has it: of PRINTABLE ones alone texts are shown
     """
 
     dataset: str
@@ -32,8 +34,15 @@ class GenerationReport:
     speed: pd.DataFrame = field(default_factory=lambda: _empty("speed"))
     examples: pd.DataFrame = field(default_factory=lambda: _empty("examples"))
     about: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def printable(self) -> bool:
+        """Whether texts may be shown: nobody's own words are among them."""
+        return self.source in PRINTABLE
 
     @classmethod
-    def read(cls, dataset: str, *folders: Path) -> Self:
+    def read(cls, dataset: str, *folders: Path, source: str = "") -> Self:
         """What stages left in ``folders``; tables of one name are read as one. InputError for a broken file."""
-        return cls(dataset, **{name: read_table(folders, name) for name in SCHEMAS}, about=read_about(folders))
+        tables = {name: read_table(folders, name) for name in SCHEMAS}
+        return cls(dataset, **tables, about=read_about(folders), source=source)

@@ -75,6 +75,7 @@ def made_up(users: int = 24, prompts: int = 10, seed: int = 0) -> GenerationRepo
             **{"sampling": {"temperature": 0.7, "top_k": 50, "top_p": 0.95}, "format_check": False},
             "left_out": {"PPO": "its memory and hours are beyond this page's machine"},
         },
+        source="stylebench",
     )
 
 

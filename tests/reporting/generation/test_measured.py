@@ -36,6 +36,16 @@ def test_a_variant_is_told_apart_and_a_figure_given_twice_is_refused() -> None:
         measured(first, first)
 
 
+def test_datasets_may_have_the_same_figure_and_are_told_apart() -> None:
+    mine = row("accuracy", "exact", 0.6, setting="topic_shift=off")
+    other = mine | {"dataset": "prism", "value": 0.7, "setting": "format_check=1;topic_shift=off"}
+    found = measured(mine, other)
+    assert found.datasets == ["prism", "stylebench"] and found.checks == {"prism"}
+    values = [found.of_dataset(name).one("accuracy", "exact", topic_shift="off").value for name in found.datasets]
+    assert values == [0.7, 0.6] and not found.of_dataset("stylebench").checks
+    assert {key.setting for key in found.estimates} == {"topic_shift=off"}
+
+
 def test_numbers_sort_as_numbers() -> None:
     assert sorted(["10", "3-5", "1", "on", "20-40"], key=in_order) == ["1", "3-5", "10", "20-40", "on"]
 

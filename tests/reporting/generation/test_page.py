@@ -44,6 +44,20 @@ def test_texts_are_there_only_where_asked_for(report: GenerationReport, tmp_path
     assert "Answer 0" not in without and "How should I begin" not in without and "Texts to read" not in without
 
 
+def test_no_text_that_answers_peoples_own_words_is_shown(report: GenerationReport, tmp_path: Path) -> None:
+    for source in ("prism", "files", ""):
+        text = page(tmp_path, replace(report, source=source), 2)
+        assert "Answer 0" not in text and "How should I begin" not in text and "of stylebench alone" in text
+
+
+def test_two_datasets_with_the_same_topic_shift_are_on_one_page(report: GenerationReport, tmp_path: Path) -> None:
+    shifted = report.results[report.results["setting"].str.contains("topic_shift")]
+    other = shifted.assign(dataset="prism", setting="format_check=1;" + shifted["setting"])
+    text = page(tmp_path, replace(report, results=pd.concat([report.results, other], ignore_index=True)))
+    assert "EXACT, retrieved, prism, topic shift off, format check" in text and "these figures show" not in text
+    assert titles(text) == titles(page(tmp_path, report))
+
+
 def test_words_of_texts_are_text(report: GenerationReport, tmp_path: Path) -> None:
     evil = report.examples.assign(response="<script>alert('x')</script>")
     text = page(tmp_path, replace(report, examples=evil), 1)

@@ -17,8 +17,9 @@ NONE = measured(row("something_else", "drift", 1.0))
 
 
 def test_what_there_is_no_figure_of_has_no_section() -> None:
-    for part in (scorers_part, few_users_part, best_of_n_part, against_bt_part, precision_part, exhaustive_part):
+    for part in (scorers_part, few_users_part, best_of_n_part, against_bt_part, exhaustive_part):
         assert part(NONE) is None
+    assert precision_part(NONE, {}) is None
     assert retrieval_part(NONE) is None
     assert entropy_part(NONE) is None and budget_parts(NONE) == ()
     assert chart_part(pd.DataFrame({"user": [], "true": []})) is None and speed_part(pd.DataFrame()) is None
@@ -107,7 +108,11 @@ def test_precision_above_chance() -> None:
     rows = [row("precision_at_k", "drift", 0.5, setting="k=3"), row("precision_at_k", "exact", 0.2, setting="k=3")]
     rows += [row("precision_at_k_chance", name, 0.1, 0, setting="k=3") for name in ("drift", "exact")]
     rows += [row("precision_at_k_above_chance", name, gain, 0.2, setting="k=3") for name, gain in GAINS.items()]
-    part = precision_part(measured(*rows))
+    part = precision_part(measured(*rows), {"attributes": 10, "attributes of the world": 10})
+    assert "nobody can name an attribute that the world does not have" in part.note
+    some = precision_part(measured(*rows), {"attributes": 41, "attributes of the world": 10})
+    assert "41 attributes of the library 10 are scorers" in some.note
+    assert precision_part(measured(*rows), {}).note.startswith("Intervals")
     assert part.brief == "True attributes among the first 3: Drift above chance; EXACT not told from chance."
     assert [r.label for r in part.tables[0].table.ceilings] == ["Chance, for Drift", "Chance, for EXACT"]
 
@@ -130,6 +135,22 @@ def test_retrieval_with_and_without_topic_shift(gain: float, said: str) -> None:
     assert len(part.tables[0].table.rows) == 4 and said in part.brief
     assert part.brief.startswith("Where what users want depends on the topic")
     assert scorers_part(measured(*rows)) is None  # two worlds are no comparison of methods
+
+
+def test_retrieval_shows_the_world_of_every_dataset() -> None:
+    datasets = {"stylebench": "topic_shift=off", "mine": "format_check=1;topic_shift=off", "shift": "topic_shift=on"}
+    rows = [
+        row(metric, "exact", value, setting=setting, shots=40) | {"dataset": dataset}
+        for dataset, setting in datasets.items()
+        for metric, value in (("accuracy", 0.6), ("accuracy_minus_exact_global", 0.1))
+    ]
+    part = retrieval_part(measured(*rows))
+    assert [r.label for r in part.tables[0].table.rows] == [
+        "EXACT, retrieved, mine, topic shift off, format check",
+        "EXACT, retrieved, stylebench, topic shift off",
+        "EXACT, retrieved, shift, topic shift on",
+    ]
+    assert "(mine, a format check)" in part.sentences[0] and "(shift)" in part.brief
 
 
 def test_speed_is_held_against_plain_generation_of_the_same_machine() -> None:
