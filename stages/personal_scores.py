@@ -39,8 +39,8 @@ SHIFTED = ("exact", "exact_anchored", *GLOBAL)  # EXACT's claim: where tastes ch
 def personal_scores(model: str) -> None:
     """Judge every scorer on the same unseen users and pairs, at several |C|; write results, chart and what was done."""
     first, *others = generation_parameters().datasets
-    rows, chart, about = _main(open_workshop(model, first))
-    rows += [found for dataset in others for found in _shifted(open_workshop(model, dataset))]
+    rows, chart, about = _main(open_workshop(model, first, keeps=True))
+    rows += [found for dataset in others for found in _shifted(open_workshop(model, dataset, keeps=True))]
     with atomic_folder(layout.personal_scores(model)) as scratch:
         write_table(scratch, "results", in_schema(pd.concat(rows, ignore_index=True)))
         write_table(scratch, "attributes", chart)

@@ -22,15 +22,18 @@ def generation_parameters() -> GenerationParameters:
     return build(GenerationParameters, section(load_parameters(), "generation"), "generation")
 
 
-def open_workshop(model: str, dataset: str | None = None) -> Workshop:
-    """The workshop of a language model and a dataset, by default the one that texts are written for."""
+def open_workshop(model: str, dataset: str | None = None, keeps: bool = False) -> Workshop:
+    """The workshop of a language model and a dataset, by default the one that texts are written for.
+
+    ``keeps`` as in ``Workshop``.
+    """
     values = load_parameters()
     torch.set_num_threads(int(section(values, "run.threads")))
     place = generation_parameters().datasets[0] if dataset is None else dataset
     if is_format_check(values, model, place):
         given = section(values, "generation")
         values = {**values, "generation": {**given, "users": min(given.get("users", FEW), FEW)}}
-    return Workshop(values, place, model)
+    return Workshop(values, place, model, keeps=keeps)
 
 
 def is_format_check(values: Mapping[str, Any], model: str, dataset: str) -> bool:

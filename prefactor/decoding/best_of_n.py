@@ -61,13 +61,14 @@ def best_of_n(
 def chosen_table(table: pd.DataFrame, chosen: Chosen, method: str, seconds: float = 0.0) -> pd.DataFrame:
     """The generated texts that ``chosen`` took from a table of candidates, one row a request.
 
-    ``seconds`` that judging took are shared among requests; those of writing are all candidates' of a request. What is
-    ``about`` a candidate stays, and beside it are its reward and standard deviation in logits, and how many candidates
-    were judged and how many empty ones were left out.
+    ``seconds`` that judging took are shared among requests; those of writing are all candidates' of a request, and NaN
+    where nobody measured them: of texts that were there before. What is ``about`` a candidate stays, and beside it are
+    its reward and standard deviation in logits, and how many candidates were judged and how many empty ones were left
+    out.
     """
     segment, _ = requests_of(table)
     taken = table.iloc[chosen.rows.tolist()].reset_index(drop=True)
-    written = table["seconds"].groupby(segment.numpy()).sum().reset_index(drop=True)
+    written = table["seconds"].groupby(segment.numpy()).sum(min_count=1).reset_index(drop=True)
     facts = {"reward": chosen.reward, "std": chosen.std, "candidates": chosen.candidates, "empty": chosen.empty}
     columns = {name: values.tolist() for name, values in facts.items()}
     more = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -29,6 +29,11 @@ class Decoding:
     kept: int = 7
     strength: float = 0.5
 
+    def __post_init__(self) -> None:
+        _check_least(self, 1, "kept")
+        if not self.strength > 0:
+            raise ValueError(f"strength must be positive, got {self.strength}: the smaller, the stronger the push")
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -68,6 +73,9 @@ class Adapters:
     users: int = 8
     reward: AdapterParameters = field(default_factory=AdapterParameters)
     dpo: DpoParameters = field(default_factory=DpoParameters)
+
+    def __post_init__(self) -> None:
+        _check_least(self, 1, "users")
 
 
 @dataclass(frozen=True)
@@ -133,11 +141,21 @@ class GenerationParameters:
     def __post_init__(self) -> None:
         for method in self.methods:
             reward_of(method)
-        for name in ("users", "pairs", "prompts"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if (times := self.methods.count(method)) > 1:
+                raise ValueError(f"methods must name each method once, got {method!r} {times} times")
+        _check_least(self, 1, "users", "pairs", "prompts", "exhaustive_pairs", "history_pairs", "guided_users")
+        _check_least(self, 0, "examples")
+        if not self.shots or min(self.shots) < 1:
+            raise ValueError(f"shots must be one or more sizes of at least 1, got {list(self.shots)}")
         if self.models and not self.datasets:
             raise ValueError("datasets must name at least one where models write")
+
+
+def _check_least(parameters: object, least: int, *names: str) -> None:
+    """Raise ValueError naming the first of some numbers among ``parameters`` that is below ``least``."""
+    for name in names:
+        if (value := getattr(parameters, name)) < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def reward_of(method: str) -> str | None:

@@ -36,6 +36,7 @@ from prefactor.decoding.parameters import (
 from prefactor.decoding.people import People
 from prefactor.decoding.rewards import PersonalRewards
 from prefactor.decoding.speaker import Speaker, load_speaker
+from prefactor.decoding.views import LIKELIHOOD, STATES, SURFACE
 from prefactor.decoding.writers import (
     ArgsWriter,
     DriftWriter,
@@ -60,13 +61,21 @@ class Workshop:
     """A project below ``root``: its parameters, one dataset, and the language model ``model`` that writes.
 
     ``user`` is the id of the one user that is written for; None for the unseen users that the parameters ask for. For
-    one user nothing is changed that stages have made.
+    one user nothing is changed that stages have made. ``keeps``: log-probabilities that are new are added to those on
+    disk; only the stage whose output they are may do so.
     """
 
     def __init__(
-        self, values: Mapping[str, Any], dataset: str, model: str, root: Path = Path(), user: str | None = None
+        self,
+        values: Mapping[str, Any],
+        dataset: str,
+        model: str,
+        root: Path = Path(),
+        user: str | None = None,
+        keeps: bool = False,
     ) -> None:
         self.values, self.dataset, self.name, self.root, self._user = values, dataset, model, root, user
+        self._keeps = keeps
         self.parameters = build(GenerationParameters, section(values, "generation"), "generation")
         self.reward = cache(self._reward)
 
@@ -132,7 +141,7 @@ class Workshop:
         """A trained reward model of the run, adapted to the users."""
         model, trained_on = self.reward(method)
         self._check_views(model)
-        backbone = self.backbone if model.view in ("states", "likelihood") else None
+        backbone = self.backbone if model.view in (STATES, LIKELIHOOD) else None
         return PersonalRewards.of_pairs(model, backbone, trained_on, self.people.known)
 
     def lora_reward(self) -> LoraReward:
@@ -209,9 +218,9 @@ class Workshop:
             return {}
         opened = open_states(states)
         surface = self.root / layout.surface(self.dataset)
-        found: dict[str, StateView] = {"states": opened}
-        found |= {"likelihood": _Likelihood(opened)} if opened.has_likelihoods else {}
-        return found | ({"surface": open_surface(surface)} if surface.is_dir() else {})
+        found: dict[str, StateView] = {STATES: opened}
+        found |= {LIKELIHOOD: _Likelihood(opened)} if opened.has_likelihoods else {}
+        return found | ({SURFACE: open_surface(surface)} if surface.is_dir() else {})
 
     def training(self, method: str) -> Training:
         """The training of a reward model of the run. InputError if it was not trained."""
@@ -241,8 +250,10 @@ class Workshop:
     def _likelihoods(self, speaker: Speaker, part: str = "") -> Likelihoods:
         """Those of one user are kept beside the stages', which only stages may change."""
         made = self.root / layout.likelihoods(self.name) / part
-        if self._user is None:
+        if self._keeps:
             return Likelihoods(speaker, self.people.texts, made)
+        if self._user is None:
+            return Likelihoods(speaker, self.people.texts, None, (made,))
         return Likelihoods(speaker, self.people.texts, self.root / layout.asked_likelihoods(self.name) / part, (made,))
 
     def _exact_writer(self, retrieval: Any, metered: bool) -> ExactWriter:

@@ -127,9 +127,9 @@ def fresh_copy(folder: Path) -> Path:
     return Path(shutil.copytree(tiny_project(), folder, ignore=shutil.ignore_patterns("likelihoods")))
 
 
-def opened(folder: Path, user: str | None = None, **changes: Any) -> Workshop:
+def opened(folder: Path, user: str | None = None, keeps: bool = False, **changes: Any) -> Workshop:
     """Its workshop; ``changes`` are to the section generation."""
-    return Workshop({**VALUES, "generation": {**VALUES["generation"], **changes}}, DATASET, MODEL, folder, user)
+    return Workshop({**VALUES, "generation": {**VALUES["generation"], **changes}}, DATASET, MODEL, folder, user, keeps)
 
 
 def user_of(folder: Path, role: str = "unseen") -> str:

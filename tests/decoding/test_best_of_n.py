@@ -111,3 +111,10 @@ def test_a_table_of_candidates_becomes_one_of_choices(rewards: PersonalRewards) 
             "empty": 1 - number % 2,
         }
     assert found["prompt"].tolist() == list(asked.prompts)
+
+
+def test_writing_that_nobody_measured_is_not_free(rewards: PersonalRewards) -> None:
+    table = generated()
+    chosen = best_of_n(rewards, Candidates.of_table(table, ["ann", "ben", "zoe"]))
+    found = chosen_table(table.assign(seconds=float("nan")), chosen, "best_of_n-vrf", seconds=2.0)
+    assert found["seconds"].isna().all()

@@ -42,7 +42,7 @@ def test_a_user_alone_gets_the_text_that_they_get_among_others(project: Path, me
 
 
 def test_for_one_user_what_stages_made_is_read_and_left_as_it_is(project: Path) -> None:
-    stages = opened(project)
+    stages = opened(project, keeps=True)
     tastes = stages.tastes.weights
     before = contents(project)
     one = opened(project, stages.people.user_ids[1])
@@ -56,6 +56,13 @@ def test_for_one_user_what_stages_made_is_read_and_left_as_it_is(project: Path) 
     assert computed > 0 and again.likelihoods.computed == 0, "kept for the next time"
     asked = str(layout.asked_likelihoods(MODEL))
     assert {name: data for name, data in contents(project).items() if not name.startswith(asked)} == before
+
+
+def test_who_may_not_keep_them_leaves_log_probabilities_as_they_are(project: Path) -> None:
+    before = contents(project)
+    reading = opened(project)
+    reading.exact().adapt(reading.people.known)
+    assert reading.likelihoods.computed > 0 and contents(project) == before
 
 
 def test_of_a_stranger_the_prior_is_made(project: Path) -> None:

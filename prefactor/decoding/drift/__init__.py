@@ -1,7 +1,7 @@
 """Drift (Kim et al. 2025): a user's taste as weights of attributes that a language model is asked for, untrained.
 
 ``rewards`` are what an attribute's system prompt adds to a response's log-probability, ``weights`` what a user's pairs
-say of them, ``scorer`` predicts pairs, ``recovery`` asks whether the true attributes were found.
+say of them, ``scorer`` predicts pairs.
 """
 
 from prefactor.decoding.drift.parameters import DriftParameters

@@ -14,7 +14,7 @@ ROWS_PER_CALL = 100_000  # pairs x subsets that one call of the likelihood is as
 
 @dataclass(frozen=True)
 class Approximation:
-    """F of Eq. (12) in nats, what attributes add over none, of N pairs or of U users: NaN for one without pairs.
+    """F of Eq. (12) in nats, what attributes add over none, of N pairs.
 
     greedy  of the subset that greedy selection finds
     best    of the best of all subsets
@@ -22,23 +22,6 @@ class Approximation:
 
     greedy: np.ndarray
     best: np.ndarray
-
-    def gap(self) -> np.ndarray:
-        """Best minus greedy, in nats; never negative."""
-        return self.best - self.greedy
-
-    def ratio(self) -> float:
-        """F(greedy) / F(best), both means, as published: one pair's own ratio means little where its F is near 0."""
-        return float(np.nanmean(self.greedy) / np.nanmean(self.best))
-
-    def of_users(self, segment: np.ndarray, users: int) -> "Approximation":
-        """Means over each user's pairs, (N,) to (U,): what an interval over users resamples."""
-        count = np.bincount(segment, minlength=users)
-        means = [
-            np.divide(np.bincount(segment, values, users), count, out=np.full(users, np.nan), where=count > 0)
-            for values in (self.greedy, self.best)
-        ]
-        return Approximation(*means)
 
 
 def approximation(objective: Objective, pairs: np.ndarray, k: int, positive: bool = False) -> Approximation:

@@ -62,3 +62,8 @@ class Memory:
         """Subsets (N, k) of entries (N,); no attributes for entry -1."""
         nothing = np.full((1, self.subsets.shape[1]), NONE)
         return np.concatenate([self.subsets, nothing])[entry]  # entry -1 is the last row
+
+    def selected(self, attributes: int) -> np.ndarray:
+        """(U, A) how many of a user's entries each attribute of a library is in."""
+        cell = (self.segment[:, None] * attributes + self.subsets)[self.subsets != NONE]
+        return np.bincount(cell, minlength=self.users * attributes).reshape(self.users, attributes)

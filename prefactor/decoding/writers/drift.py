@@ -17,11 +17,12 @@ from prefactor.progress import progress
 
 @dataclass(frozen=True)
 class DriftWriter:
-    """Writes what the large model writes, pushed by weights (U, A) of a library's attributes.
+    """Writes what the large model writes, pushed by each user's weights of a library's attributes.
 
-    Of each user the ``kept`` largest in size steer; 1 / ``strength`` is how hard. ``metered``: the next token's entropy
-    is measured before and after. A user whose weights are all 0, of
-    whom nothing is known, gets the large model's own text.
+    weights   (U, A); a user whose weights are all 0, of whom nothing is known, gets the large model's own text
+    kept      so many of a user's weights steer, the largest in size
+    strength  the push is 1 / strength (the paper's b)
+    metered   the next token's entropy is measured before and after the push
     """
 
     large: Speaker

@@ -40,7 +40,7 @@ class ExactWriter:
         found = self.retrieve(requests)
         subsets = [tuple(sorted(row[row != NONE].tolist())) for row in found.subsets]
         conditions = [named(self.library, subset) if subset else PLAIN for subset in subsets]
-        keys = [(requests.seed_of(row), condition) for row, condition in enumerate(conditions)]
+        keys = [(requests.seed_of(row), requests.prompts[row], told) for row, told in enumerate(conditions)]
         written = once(keys, lambda rows: self._write(requests, conditions, rows))  # users of one taste have one text
         return [
             Answer(text, {**about(self.library, subset, found, row), **entropy})
@@ -53,6 +53,10 @@ class ExactWriter:
         rows = [number.setdefault(prompt, len(number)) for prompt in requests.prompts]
         return self.recall.find(requests.users, self.embed(list(number))[torch.tensor(rows, dtype=torch.int64)])
 
+    def _plain(self, prompts: Sequence[str]) -> list[np.ndarray]:
+        """The contexts without the line."""
+        return self.speaker.contexts(prompts, [PLAIN] * len(prompts))
+
     def _write(
         self, requests: Requests, conditions: Sequence[Condition], rows: list[int]
     ) -> list[tuple[Written, dict[str, float]]]:
@@ -60,8 +64,7 @@ class ExactWriter:
         prompts, told = [requests.prompts[row] for row in rows], [conditions[row] for row in rows]
         contexts, seeds = self.speaker.contexts(prompts, told), [requests.seed_of(row) for row in rows]
         meter = Meter(len(rows)) if self.metered else None
-        plain = self.speaker.contexts(prompts, [PLAIN] * len(rows))
-        watch = ContextEntropy(self.speaker, plain, meter) if meter else None
+        watch = ContextEntropy(self.speaker, self._plain(prompts), meter) if meter else None
         with progress("exact", len(rows), "texts") as shown:
             texts = sample(self.speaker, contexts, self.sampling, seeds, watch, shown)
         return list(zip(texts, meter.figures() if meter else [{}] * len(rows), strict=True))

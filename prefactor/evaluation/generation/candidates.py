@@ -69,11 +69,6 @@ def choice_shares(reward: np.ndarray, drawn: int) -> np.ndarray:
     return (among_lowest[up_to] - among_lowest[below]) / (up_to - below)
 
 
-def reward_names(sets: Sequence[CandidateSets]) -> list[str]:
-    """The methods whose rewards are known, as the table has them."""
-    return [*sets[0].rewards] if sets else []
-
-
 def cells_of(sets: CandidateSets, named: Mapping[str, str], values: np.ndarray) -> pd.DataFrame:
     """(S,) values as cells with a method, setting and metric."""
     return sets.keys.assign(**named, value=values)

@@ -14,7 +14,7 @@ def precision_rows(precisions: pd.DataFrame, identity: Mapping[str, str]) -> pd.
     """Result rows PRECISION, CHANCE and ABOVE, their paired difference, by method, setting ``k=<k>``.
 
     ``precisions``: user_id, method, k, ``precision`` of the k attributes selected, and ``chance``, that of k drawn at
-    random, one row for each; a user for whom nothing was selected may have NaN. Shares in [0, 1].
+    random, one row for each. Shares in [0, 1].
     """
     require(precisions, [USER, "method", "k", "precision", "chance"], "precisions")
     own, blind = precisions["precision"].astype("float64"), precisions["chance"].astype("float64")

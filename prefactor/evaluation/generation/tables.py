@@ -59,7 +59,7 @@ from prefactor.errors import InputError
 from prefactor.evaluation.results import RESULTS, in_schema
 from prefactor.reading import read_object
 
-RESULTS_FILE, ABOUT_FILE = "results.parquet", "about.json"
+ABOUT_FILE = "about.json"
 FIX = "run the stage of generation again that writes it"
 
 ATTRIBUTES = pa.schema(

@@ -24,8 +24,8 @@ def win_rate_rows(
     """Result rows of all methods: WIN_RATE and TIES as shares, the mean gain where it is known, MISSING and MALFORMED.
 
     ``verdicts`` are those of ``verdicts_by_utility`` or ``verdicts_by_judge``. Each row's setting names the judge.
-    Missing and malformed judgements are numbers of texts, and count
-    neither for nor against a method. ``n_pairs`` are (user, prompt) that were judged, ``n_items`` different prompts.
+    Missing and malformed judgements are numbers of texts, and count neither for nor against a method. ``n_pairs`` are
+    (user, prompt) that were judged, ``n_items`` different prompts.
     """
     cells = win_rate_cells(verdicts, judge)
     for column, metric in (("gain", GAIN), ("raw_gain", RAW_GAIN)):

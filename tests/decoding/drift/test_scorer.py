@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from prefactor.decoding.drift import DriftParameters, DriftScorer
-from prefactor.decoding.drift.recovery import precision_at
 from prefactor.decoding.drift.weights import unit
 from prefactor.errors import InputError
+from prefactor.evaluation.generation.recovery import precision_at
 from prefactor.parameters import build
 from prefactor.preferences import PairBatch
 from tests.decoding.drift.world import ATTRIBUTES, Language
@@ -53,7 +53,7 @@ def test_the_true_attribute_is_found_and_predicts(
 ) -> None:
     scorer = scorer_of(language, form=form, scaled=scaled, per=per)
     tastes = scorer.tastes(known)
-    assert precision_at(tastes.weights, torch.from_numpy(truth), 1).mean() > 0.9
+    assert precision_at(tastes.weights.numpy(), truth, 1).mean() > 0.9
     margin = scorer(known, asked)
     assert (margin.mean > 0).double().mean() > 0.8
     assert not margin.variance.any()

@@ -60,3 +60,10 @@ def test_appending_is_keeping_all_at_once(old: list[tuple], new: list[tuple]) ->
 def test_no_entry_means_no_attributes() -> None:
     found = memory([(0, 0, (1, 4), 0.0, 0.0)]).subset_of(np.array([-1, 0]))
     assert found.tolist() == [[-1, -1], [1, 4]]
+
+
+def test_attributes_are_counted_over_a_users_entries() -> None:
+    entries = [(0, 0, (0, 1)), (0, 1, (1, 0)), (0, 2, (3, -1)), (1, 0, (0, 1)), (2, 0, (-1, -1))]
+    found = memory([(*row, 0.0, 0.0) for row in entries])
+    assert found.selected(4).tolist() == [[2, 2, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
+    assert not memory([]).selected(4).any()

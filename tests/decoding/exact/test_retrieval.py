@@ -47,7 +47,6 @@ def test_a_remembered_prompt_finds_itself_at_any_length_of_its_embedding() -> No
 
 
 def test_a_librarys_index_finds_what_the_exact_search_finds() -> None:
-    pytest.importorskip("usearch")
     segment, queries = asked()
     exact, library = (PromptIndex(large_and_small(), table(), size).find(segment, queries) for size in (1_000, 300))
     np.testing.assert_array_equal(library.entry, exact.entry)
@@ -58,7 +57,6 @@ def test_a_librarys_index_finds_what_the_exact_search_finds() -> None:
 
 def test_a_librarys_index_grows_with_the_memory() -> None:
     """Past its size, and further, with prompts that it has and prompts between them."""
-    pytest.importorskip("usearch")
     segment, queries = asked()
     grown = PromptIndex(memory(np.zeros(200, dtype=np.int64), np.arange(0, 400, 2)), table(), 250)
     for prompt in (np.arange(1, 200), np.arange(100, 400)):

@@ -11,7 +11,7 @@ from prefactor.decoding.conditions import named
 from prefactor.decoding.exact.cosine import directions
 from prefactor.decoding.exact.memory import Memory
 from prefactor.decoding.exact.retrieval import OneForAll, PromptIndex
-from prefactor.decoding.writers import ExactWriter, PlainWriter
+from prefactor.decoding.writers import ExactWriter, PlainWriter, Requests
 from prefactor.decoding.writers.exact import about
 from tests.decoding.speakers import PROMPTS, tiny_speaker
 from tests.decoding.writers.asking import SHORT, USERS, asked, check_batch, texts
@@ -65,6 +65,18 @@ def test_measuring_entropy_changes_no_text():
     for row, one in enumerate(found):
         before, after = one.about["entropy_before"], one.about["entropy_after"]
         assert (before == pytest.approx(after, abs=1e-6)) == (row >= 6), "without a line nothing is told"
+
+
+class OneSeed(Requests):
+    """Requests whose texts are all drawn alike."""
+
+    def seed_of(self, row: int) -> int:
+        return self.seed
+
+
+def test_different_prompts_have_texts_of_their_own_even_if_drawn_alike():
+    nobody = np.full(len(PROMPTS), 2)
+    assert len(set(texts(WRITER(OneSeed.once(nobody, PROMPTS, 0))))) == len(PROMPTS)
 
 
 def test_one_line_for_all_prompts_has_no_similarity():
