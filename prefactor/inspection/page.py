@@ -4,10 +4,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from prefactor import reporting
 from prefactor.atomic import write_text
 from prefactor.inspection import tables
 from prefactor.inspection.agreement import COIN, Agreement
@@ -21,6 +19,7 @@ from prefactor.reporting.examples import Example
 from prefactor.reporting.figures import Mark
 from prefactor.reporting.panels import Panel, spoken
 from prefactor.reporting.style import Style, css_variables
+from prefactor.reporting.templates import environment
 
 TEMPLATE = "page.html.j2"
 STYLE = Style("blue")
@@ -30,7 +29,7 @@ DRAWN = ("prompt words", "response words")
 def write_page(out: Path, summary: Summary, examples: Sequence[Example]) -> None:
     """Write the page to ``out``, whole or not at all. The same summary and examples give the same bytes."""
     page = (
-        _environment()
+        environment(Path(__file__).parent)
         .get_template(TEMPLATE)
         .render(
             tables.everything(summary),
@@ -44,18 +43,6 @@ def write_page(out: Path, summary: Summary, examples: Sequence[Example]) -> None
         )
     )
     write_text(out, page)
-
-
-def _environment() -> Environment:
-    """Our own template, and the report's styles."""
-    folders = [Path(__file__).parent, *map(Path, reporting.__path__)]
-    return Environment(
-        loader=FileSystemLoader(folders),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _histogram(unit: str, found: Distribution | None) -> Panel | None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from prefactor.atomic import write_text
@@ -16,6 +15,7 @@ from prefactor.reporting.language_models import views_of_language_models
 from prefactor.reporting.published_splits import published_splits
 from prefactor.reporting.style import css_variables
 from prefactor.reporting.tables import sections, styles
+from prefactor.reporting.templates import environment
 from prefactor.reporting.training import TRAINED
 from prefactor.reporting.view import view_of
 
@@ -32,26 +32,22 @@ def write_report(root: Path, out: Path, results: pd.DataFrame, context: ReportCo
     found = sections(results)
     styled = styles(found)
     views = [view_of(section, styled, context, found) for section in found]
-    page = _template().render(
-        views=views,
-        context=context,
-        light=Markup(css_variables(dark=False)),
-        dark=Markup(css_variables(dark=True)),
-        parameters=yaml.safe_dump(dict(context.parameters), sort_keys=False, allow_unicode=True),
-        link=lambda path: Path(os.path.relpath(root / path, out.parent)).as_posix(),
-        number=number,
-        trained=tuple(TRAINED.values()),
-        backbones=compare_backbones(found, styled, context),
-        language_models=views_of_language_models(context.language_models),
-        published=published_splits(context),
-        runs=sorted({str(run) for run in results["run"].dropna() if str(run)}),
+    page = (
+        environment()
+        .get_template(TEMPLATE)
+        .render(
+            views=views,
+            context=context,
+            light=Markup(css_variables(dark=False)),
+            dark=Markup(css_variables(dark=True)),
+            parameters=yaml.safe_dump(dict(context.parameters), sort_keys=False, allow_unicode=True),
+            link=lambda path: Path(os.path.relpath(root / path, out.parent)).as_posix(),
+            number=number,
+            trained=tuple(TRAINED.values()),
+            backbones=compare_backbones(found, styled, context),
+            language_models=views_of_language_models(context.language_models),
+            published=published_splits(context),
+            runs=sorted({str(run) for run in results["run"].dropna() if str(run)}),
+        )
     )
     write_text(out, page)
-
-
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    strict = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return strict.get_template(TEMPLATE)

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from prefactor import reporting
 from prefactor.atomic import write_text
 from prefactor.reporting.context import PRINTABLE
 from prefactor.reporting.facts import flat
@@ -27,6 +25,7 @@ from prefactor.reporting.generation.selection import exhaustive_part, retrieval_
 from prefactor.reporting.generation.speed import entropy_part, speed_part
 from prefactor.reporting.generation.win_rates import win_rate_parts
 from prefactor.reporting.style import css_variables
+from prefactor.reporting.templates import environment
 
 TEMPLATE = "page.html.j2"
 SAID_ELSEWHERE = ("format_check", "left_out")
@@ -44,7 +43,7 @@ def write_page(out: Path, report: GenerationReport, examples: int = 0) -> None:
     claims = lines_of_claims(Evidence(measured, everywhere, report.speed, report.about))
     is_check = bool(report.about.get("format_check") or measured.checks)
     page = (
-        _environment()
+        environment(Path(__file__).parent)
         .get_template(TEMPLATE)
         .render(
             title=headline(report.dataset, measured, is_check),
@@ -92,15 +91,3 @@ def _left_out(report: GenerationReport, examples: int) -> dict[str, str]:
 
 def _facts(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     return flat({key: value for key, value in about.items() if key not in SAID_ELSEWHERE})
-
-
-def _environment() -> Environment:
-    """Our own template, and the report's styles."""
-    folders = [Path(__file__).parent, *map(Path, reporting.__path__)]
-    return Environment(
-        loader=FileSystemLoader(folders),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
