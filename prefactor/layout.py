@@ -71,6 +71,11 @@ def asked_likelihoods(model: str) -> Path:
     return Path("data", "likelihoods", ".asked", model)
 
 
+def judgements() -> Path:
+    """A judge model's answers, by content: no output of a stage, so that a rerun asks nothing anew."""
+    return Path("data", "judgements")
+
+
 def personal_scores(model: str) -> Path:
     """How well whatever needs a language model predicts pairs, beside the reward models."""
     return REPORTS / "evaluation" / "scorers" / model

@@ -8,6 +8,7 @@ import pandas as pd
 from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.decoding.basis_labels import most_used_styles
+from prefactor.decoding.candidates import answer_table
 from prefactor.decoding.conditions import Condition
 from prefactor.decoding.people import Asked
 from prefactor.decoding.workshop import Workshop
@@ -15,13 +16,13 @@ from prefactor.decoding.writers import Answer, PlainWriter, Requests
 from prefactor.decoding.writers.plain import told
 from prefactor.evaluation.generation.against_bt import CANDIDATES
 from stages.running import run
-from stages.workshops import asked_prompts, generation_parameters, open_workshop
+from stages.workshops import asked_prompts, open_workshop
 
 
 def candidates(model: str) -> None:
     """Write pool.parquet, several texts of the base model for every prompt, and styled.parquet, one for each style."""
-    workshop, asked = open_workshop(model), asked_prompts(open_workshop(model))
-    pool = generation_parameters().candidates.pool
+    workshop = open_workshop(model)
+    asked, pool = asked_prompts(workshop), workshop.parameters.candidates.pool
     with atomic_folder(layout.texts(model, "candidates")) as scratch:
         _pool(workshop, asked, pool).to_parquet(scratch / "pool.parquet", compression="zstd", index=False)
         _styled(workshop, asked).to_parquet(scratch / "styled.parquet", compression="zstd", index=False)
@@ -32,7 +33,7 @@ def _pool(workshop: Workshop, asked: Sequence[Asked], size: int) -> pd.DataFrame
     prompts, nobody = [one.prompt for one in asked], np.zeros(len(asked), dtype=np.int64)
     requests = Requests.once(nobody, prompts, workshop.parameters.seed).repeated(size + 1)
     answers = PlainWriter(workshop.speaker, workshop.parameters.sampling)(requests)
-    return _table([one for one in asked for _ in range(size + 1)], requests.samples, answers)
+    return answer_table([one for one in asked for _ in range(size + 1)], answers).assign(sample=requests.samples)
 
 
 def _styled(workshop: Workshop, asked: Sequence[Asked]) -> pd.DataFrame:
@@ -47,20 +48,8 @@ def _styled(workshop: Workshop, asked: Sequence[Asked]) -> pd.DataFrame:
     )
     conditions = [Condition(line=(label,)) for _ in asked for label in labels]
     written = told(workshop.speaker, workshop.parameters.sampling, requests, requests.prompts, conditions)
-    return _table(rows, requests.samples, [Answer(one) for one in written]).assign(label=labels * len(asked))
-
-
-def _table(asked: Sequence[Asked], samples: np.ndarray, answers: Sequence[Answer]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "group_id": [one.group_id for one in asked],
-            "prompt": [one.prompt for one in asked],
-            "sample": samples.astype(np.int32),
-            "response": [answer.written.text for answer in answers],
-            "tokens": np.array([answer.written.tokens for answer in answers], dtype=np.int32),
-            "finished": [answer.written.finished for answer in answers],
-        }
-    )
+    table = answer_table(rows, [Answer(one) for one in written])
+    return table.assign(sample=requests.samples, label=labels * len(asked))
 
 
 if __name__ == "__main__":

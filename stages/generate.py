@@ -1,10 +1,8 @@
 """Stage generate: one method writes for every user and prompt, by one language model."""
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +10,12 @@ import pandas as pd
 from prefactor import layout
 from prefactor.atomic import atomic_folder
 from prefactor.decoding.best_of_n import best_of_n, chosen_table
-from prefactor.decoding.candidates import COLUMNS
+from prefactor.decoding.candidates import COLUMNS, answer_table
 from prefactor.decoding.candidates import Candidates as Sets
 from prefactor.decoding.parameters import ARGS, BASE, BEST_OF_N, DPO, EXACT, EXACT_BEST_OF_N, reward_of
 from prefactor.decoding.people import Asked
 from prefactor.decoding.workshop import Workshop
-from prefactor.decoding.writers import Answer, Requests
+from prefactor.decoding.writers import Requests
 from prefactor.errors import InputError
 from prefactor.parameters import nearest
 from stages.running import run
@@ -85,27 +83,7 @@ def _timed(workshop: Workshop, method: str, requests: Requests, asked: Sequence[
     answers = writer(requests)
     seconds = (time.monotonic() - start) / max(len(answers), 1)
     ids = [workshop.people.user_ids[user] for user in requests.users]
-    return _table(ids, asked, method, answers).assign(seconds=seconds)[COLUMNS]
-
-
-def _table(ids: Sequence[str], asked: Sequence[Asked], method: str, answers: Sequence[Answer]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "user_id": ids,
-            "group_id": [one.group_id for one in asked],
-            "prompt": [one.prompt for one in asked],
-            "method": method,
-            "response": [answer.written.text for answer in answers],
-            "tokens": np.array([answer.written.tokens for answer in answers], dtype=np.int32),
-            "finished": [answer.written.finished for answer in answers],
-            "about": [json.dumps(plain(answer.about)) for answer in answers],
-        }
-    )
-
-
-def plain(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What is behind a text as JSON has it: names, numbers, and lists or objects of them."""
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in about.items()}
+    return answer_table(asked, answers).assign(user_id=ids, method=method, seconds=seconds)[COLUMNS]
 
 
 def _pool(workshop: Workshop, cells: Cells, samples: Sequence[int]) -> pd.DataFrame:
@@ -114,7 +92,7 @@ def _pool(workshop: Workshop, cells: Cells, samples: Sequence[int]) -> pd.DataFr
     ids = [workshop.people.user_ids[user] for user in cells.users]
     wanted = pd.DataFrame({"user_id": ids, "group_id": [one.group_id for one in cells.asked]})
     table = wanted.merge(pool[pool["sample"].isin(samples)], on="group_id", how="left")
-    return table.assign(method=BASE, about="{}", seconds=np.nan)[[*COLUMNS, "sample"]]
+    return table.assign(method=BASE, seconds=np.nan)[[*COLUMNS, "sample"]]
 
 
 def _chosen(workshop: Workshop, method: str, reward: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from prefactor.attributes import read_attributes
 from prefactor.decoding.parameters import BASE, DRIFT, EXACT, HISTORY
 from prefactor.decoding.people import Asked
 from prefactor.decoding.workshop import Workshop
-from prefactor.decoding.writers import DriftWriter, PlainWriter, Requests, Writer
+from prefactor.decoding.writers import DriftWriter, ExactWriter, PlainWriter, Requests, Writer
 from prefactor.evaluation.generation.tables import write_about, write_table
 from prefactor.evaluation.latency import machine
 from stages.running import run
@@ -63,6 +63,7 @@ def _timed(workshop: Workshop, asked: list[Asked]) -> Iterator[tuple[str, str, T
         yield DRIFT, f"m={kept}", _fastest(_drift(workshop, kept), requests)
     yield HISTORY, "", _fastest(workshop.writer(HISTORY), requests)
     exact = workshop.writer(EXACT)
+    assert isinstance(exact, ExactWriter)
     found = _fastest(exact, requests)
     yield EXACT, "", replace(found, before=_retrieval_seconds(exact, requests))
 
@@ -92,12 +93,12 @@ def _fastest(writer: Writer, requests: Requests) -> Timed:
     return max(found, key=lambda one: one.tokens / one.seconds)
 
 
-def _retrieval_seconds(writer: Writer, requests: Requests) -> float:
+def _retrieval_seconds(writer: ExactWriter, requests: Requests) -> float:
     """Seconds that embedding the prompts and finding the nearest ones take, at best."""
     seconds = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        writer.retrieve(requests)  # type: ignore[attr-defined]
+        writer.retrieve(requests)
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 

@@ -1,7 +1,5 @@
 """Stage win-rates: whose texts are better for a user than the base model's, and what choosing among more gains."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from prefactor import layout
@@ -15,8 +13,6 @@ from prefactor.judging.gold import GoldUtility
 from stages.running import run
 from stages.workshops import generation_parameters, identity_of, open_workshop
 
-ANSWERS = Path("data", "judgements")
-
 
 def win_rates(model: str) -> None:
     """Judge every method's texts by the true tastes, and by a model behind an endpoint where one is named."""
@@ -24,7 +20,7 @@ def win_rates(model: str) -> None:
     candidates = layout.texts(model, "candidates")
     pool, styled = (pd.read_parquet(candidates / f"{name}.parquet") for name in ("pool", "styled"))
     gold = GoldUtility.find(layout.prepared(workshop.dataset))
-    judged = Judged(workshop, texts, pool, styled, gold, ANSWERS)
+    judged = Judged(workshop, texts, pool, styled, gold, layout.judgements())
     with atomic_folder(layout.generation(model) / "judged") as scratch:
         rows = [*judged.rows(identity_of(workshop))]
         write_table(scratch, "results", in_schema(pd.concat(rows, ignore_index=True)))

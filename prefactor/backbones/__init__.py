@@ -2,13 +2,14 @@
 
 from prefactor.backbones.encoding import Backbone, Encoded
 from prefactor.backbones.loading import BackboneParameters, load_backbone
-from prefactor.backbones.states import EmbedReport, NoLikelihoodError, States, embed, open_states
+from prefactor.backbones.states import EmbedReport, LikelihoodView, NoLikelihoodError, States, embed, open_states
 
 __all__ = [
     "Backbone",
     "BackboneParameters",
     "EmbedReport",
     "Encoded",
+    "LikelihoodView",
     "NoLikelihoodError",
     "States",
     "embed",

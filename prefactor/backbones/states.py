@@ -151,6 +151,17 @@ class States:
         return self._order[place]
 
 
+@dataclass(frozen=True)
+class LikelihoodView:
+    """The responses' log-probabilities in nats and numbers of tokens (N, 2) by text id, from a cache."""
+
+    states: States
+
+    def gather(self, text_ids: Sequence[str]) -> np.ndarray:
+        """Of N texts, in the order given."""
+        return self.states.likelihood(text_ids)
+
+
 def open_states(folder: Path | str, expected: Mapping[str, Any] | None = None) -> States:
     """Open a cache for reading.
 

@@ -1,13 +1,17 @@
 """Candidate answers to requests: several texts each, of which one will be chosen."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from prefactor.decoding.people import Asked
+from prefactor.decoding.writers.requests import Answer
 from prefactor.errors import InputError
 
 REQUEST = ["user_id", "group_id", "prompt"]
@@ -61,3 +65,22 @@ def requests_of(table: pd.DataFrame) -> tuple[Tensor, pd.DataFrame]:
     keyed = table[REQUEST].reset_index(drop=True)
     segment = keyed.groupby(REQUEST, sort=False, dropna=False).ngroup()
     return torch.from_numpy(segment.to_numpy("int64").copy()), keyed[~segment.duplicated()]
+
+
+def answer_table(asked: Sequence[Asked], answers: Sequence[Answer]) -> pd.DataFrame:
+    """One row an answer to N prompts: the text, its tokens, whether it came to an end by itself, what is behind it."""
+    return pd.DataFrame(
+        {
+            "group_id": [one.group_id for one in asked],
+            "prompt": [one.prompt for one in asked],
+            "response": [answer.written.text for answer in answers],
+            "tokens": np.array([answer.written.tokens for answer in answers], dtype=np.int32),
+            "finished": [answer.written.finished for answer in answers],
+            "about": [json.dumps(_plain(answer.about)) for answer in answers],
+        }
+    )
+
+
+def _plain(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What is behind a text as JSON has it: names, numbers, and lists or objects of them."""
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in about.items()}

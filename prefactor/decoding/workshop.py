@@ -1,7 +1,7 @@
 """What writing for users of a dataset takes, opened when it is first needed: models, people, and who writes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from prefactor import layout
 from prefactor.attributes import AttributeLibrary
-from prefactor.backbones import Backbone, BackboneParameters, States, load_backbone, open_states
+from prefactor.backbones import Backbone, BackboneParameters, LikelihoodView, load_backbone, open_states
 from prefactor.cohorts import StateView
 from prefactor.decoding.adapters import DpoPolicy, LoraReward
 from prefactor.decoding.conditions import contrastive, named
@@ -137,12 +137,13 @@ class Workshop:
         """What Drift makes of what is known of each user."""
         return self.drift().tastes(self.people.known)
 
-    def rewards(self, method: str) -> PersonalRewards:
-        """A trained reward model of the run, adapted to the users."""
+    def rewards(self, method: str, pairs: int | None = None) -> PersonalRewards:
+        """A trained reward model of the run, adapted to the users' first ``pairs``; None for all that is known."""
         model, trained_on = self.reward(method)
         self._check_views(model)
         backbone = self.backbone if model.view in (STATES, LIKELIHOOD) else None
-        return PersonalRewards.of_pairs(model, backbone, trained_on, self.people.known)
+        known = self.people.known if pairs is None else self.people.cohort.known(pairs)
+        return PersonalRewards.of_pairs(model, backbone, trained_on, known)
 
     def lora_reward(self) -> LoraReward:
         """A reward model for each user, trained on the user's pairs alone."""
@@ -219,7 +220,7 @@ class Workshop:
         opened = open_states(states)
         surface = self.root / layout.surface(self.dataset)
         found: dict[str, StateView] = {STATES: opened}
-        found |= {LIKELIHOOD: _Likelihood(opened)} if opened.has_likelihoods else {}
+        found |= {LIKELIHOOD: LikelihoodView(opened)} if opened.has_likelihoods else {}
         return found | ({SURFACE: open_surface(surface)} if surface.is_dir() else {})
 
     def training(self, method: str) -> Training:
@@ -289,13 +290,3 @@ class Workshop:
 def _uncompared(prompts: Sequence[str]) -> Tensor:
     """Embeddings that nobody looks at."""
     return torch.zeros(len(prompts), 1)
-
-
-@dataclass(frozen=True)
-class _Likelihood:
-    """The responses' log-probabilities and tokens (N, 2) by text id."""
-
-    states: States
-
-    def gather(self, text_ids: Sequence[str]) -> np.ndarray:
-        return self.states.likelihood(text_ids)

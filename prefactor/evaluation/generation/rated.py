@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from prefactor.decoding.people import People
-from prefactor.decoding.rewards import PersonalRewards
 from prefactor.decoding.workshop import Workshop
 from prefactor.errors import InputError
 from prefactor.evaluation.generation.candidates import REWARD
@@ -47,7 +46,7 @@ def rated(
     users, request = _requests(table, people)
     for name in models:
         try:
-            rewards = _rewards(workshop, name, known)
+            rewards = workshop.rewards(name, known)
             texts = rewards.read(table["prompt"].tolist(), table["response"].tolist())
         except InputError as error:
             left_out[f"choices by {name}"] = str(error)
@@ -62,10 +61,3 @@ def _requests(table: pd.DataFrame, people: People) -> tuple[Tensor, Tensor]:
     first = table.loc[~pd.Series(request).duplicated()]
     number = {user_id: row for row, user_id in enumerate(people.user_ids)}
     return torch.tensor(first["user_id"].map(number).to_numpy()), torch.from_numpy(request)
-
-
-def _rewards(workshop: Workshop, name: str, known: int | None) -> PersonalRewards:
-    if known is None:
-        return workshop.rewards(name)
-    model, trained_on = workshop.reward(name)
-    return PersonalRewards.of_pairs(model, workshop.backbone, trained_on, workshop.people.cohort.known(known))
