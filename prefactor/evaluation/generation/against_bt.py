@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from prefactor.errors import InputError
-from prefactor.evaluation.generation.candidates import SETS, CandidateSets, candidate_sets, cells_of, choice_shares
+from prefactor.evaluation.generation.candidates import SETS, CandidateSets, candidate_sets, cells_of
 from prefactor.evaluation.generation.cells import CELL, PAIRED, minus, result_rows_of
 from prefactor.evaluation.generation.columns import require
 from prefactor.evaluation.generation.verdicts import verdict_of
 from prefactor.evaluation.results import in_schema
+from prefactor.evaluation.scaling.best import choice_shares
 
 WIN_RATE = "win_rate_over_bt"
 DELTA = "win_rate_over_bt_delta"  # less the least of the figure

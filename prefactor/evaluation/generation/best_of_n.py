@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from prefactor.evaluation.generation.candidates import CandidateSets, candidate_sets, cells_of, choice_shares, each
+from prefactor.evaluation.generation.candidates import CandidateSets, candidate_sets, cells_of, each
 from prefactor.evaluation.generation.cells import CELL, PAIRED, minus, result_rows_of
 from prefactor.evaluation.generation.verdicts import verdict_of
+from prefactor.evaluation.scaling.best import SIZES, choice_shares
 
-SIZES = (1, 2, 4, 8, 16, 32)
 UTILITY = "best_of_n_utility"  # in its own unit
 GAIN, RAW_GAIN = "best_of_n_gain", "best_of_n_gain_raw"  # above a candidate at random, in standard deviations or as is
 WIN_RATE = "best_of_n_win_rate"  # over the first sample, which is any of them
@@ -49,12 +49,11 @@ def best_of_n_cells(candidates: pd.DataFrame, sizes: Sequence[int] = SIZES) -> p
 
 
 def _cells(sets: CandidateSets, size: int, gain: str) -> Iterator[pd.DataFrame]:
-    at_random = np.full(sets.utility.shape, 1 / sets.size)
     wins = verdict_of(sets.utility[:, :, None], sets.utility[:, None, :]).mean(2)  # (S,M,M) -> (S,M)
     middle = sets.utility.mean(1)
-    shares = {name: choice_shares(reward, size) for name, reward in sets.rewards.items()}
-    shares |= {ORACLE: choice_shares(sets.utility, size), RANDOM: at_random}
-    for method, share in shares.items():
+    blind = np.zeros(sets.utility.shape)  # all scores are equal: every candidate is as likely
+    for method, score in {**sets.rewards, ORACLE: sets.utility, RANDOM: blind}.items():
+        share = choice_shares(score, size)
         utility = (share * sets.utility).sum(1)
         figures = {UTILITY: utility, gain: (utility - middle) / sets.scale, WIN_RATE: (share * wins).sum(1)}
         for metric, values in figures.items():

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from prefactor.errors import InputError
 from prefactor.evaluation.generation.cells import GROUP, USER
 from prefactor.evaluation.generation.columns import require, require_numbers, require_once
 
 REWARD = "reward_"  # begins the columns of rewards, by method: reward_bt, reward_vrf
+SPREAD = "std_"  # begins the columns of rewards' standard deviations, which nothing here needs
 SETS = [USER, GROUP]
 
 
@@ -52,21 +51,6 @@ def candidate_sets(table: pd.DataFrame, keys: Sequence[str] = SETS) -> list[Cand
     ordered = table.sort_values([*keys, "sample"], ignore_index=True)
     size = ordered.groupby([*keys])["sample"].transform("size").to_numpy()
     return [_sets(ordered[size == count], [*keys], rewards, int(count)) for count in np.unique(size)]
-
-
-def choice_shares(reward: np.ndarray, drawn: int) -> np.ndarray:
-    """(S, M) rewards to (S, M) probabilities that a candidate is the best of ``drawn`` drawn without replacement.
-
-    Exact: the best of N is among the b lowest with probability C(b, N) / C(M, N), so of candidates that share a reward,
-    a of M below them and b not above, one is chosen with probability (C(b, N) - C(a, N)) / C(M, N), each as likely.
-    """
-    size = reward.shape[1]
-    if not 1 <= drawn <= size:
-        raise InputError(f"{drawn} of {size} candidates cannot be drawn: choose from 1 to {size}")
-    among_lowest = np.array([comb(count, drawn) / comb(size, drawn) for count in range(size + 1)])  # (M+1,)
-    below = rankdata(reward, method="min", axis=1).astype(np.int64) - 1
-    up_to = rankdata(reward, method="max", axis=1).astype(np.int64)
-    return (among_lowest[up_to] - among_lowest[below]) / (up_to - below)
 
 
 def cells_of(sets: CandidateSets, named: Mapping[str, str], values: np.ndarray) -> pd.DataFrame:

@@ -1,50 +1,11 @@
-"""Shares of being chosen: equal to trying every subset, and to drawing many; tables of candidates as sets."""
-
-from itertools import combinations
+"""Tables of candidates as sets."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from prefactor.errors import InputError
-from prefactor.evaluation.generation.candidates import candidate_sets, choice_shares, each
-
-
-def by_enumeration(reward: np.ndarray, drawn: int) -> np.ndarray:
-    """(M,) every subset once, its best candidates sharing it."""
-    share = np.zeros(len(reward))
-    subsets = [np.array(subset) for subset in combinations(range(len(reward)), drawn)]
-    for subset in subsets:
-        best = subset[reward[subset] == reward[subset].max()]
-        share[best] += 1 / len(best)
-    return share / len(subsets)
-
-
-@pytest.mark.parametrize("levels", [1, 2, 3, 100])
-@pytest.mark.parametrize("size", [1, 2, 5, 7])
-def test_shares_are_those_of_all_subsets(size: int, levels: int) -> None:
-    reward = np.random.default_rng(size * levels).integers(0, levels, (4, size)).astype(float)
-    for drawn in range(1, size + 1):
-        found = choice_shares(reward, drawn)
-        assert found == pytest.approx(np.stack([by_enumeration(row, drawn) for row in reward]), abs=1e-12)
-        assert found.sum(1) == pytest.approx(np.ones(4))
-
-
-def test_shares_are_those_of_many_draws() -> None:
-    generator = np.random.default_rng(0)
-    reward = generator.integers(0, 12, 32).astype(float)
-    drawn, draws = 8, 40_000
-    places = generator.random((draws, 32)).argsort(1)[:, :drawn]  # subsets without replacement
-    noise = 1e-6 * generator.random((draws, drawn))  # deals ties out
-    chosen = np.take_along_axis(places, (reward[places] + noise).argmax(1)[:, None], 1)[:, 0]
-    frequency = np.bincount(chosen, minlength=32) / draws
-    assert np.abs(frequency - choice_shares(reward[None], drawn)[0]).max() < 4 * np.sqrt(0.25 / draws)
-
-
-def test_more_candidates_than_there_are_cannot_be_drawn() -> None:
-    for drawn in (0, 4):
-        with pytest.raises(InputError, match="of 3 candidates cannot be drawn"):
-            choice_shares(np.zeros((1, 3)), drawn)
+from prefactor.evaluation.generation.candidates import candidate_sets, each
 
 
 def table() -> pd.DataFrame:
