@@ -6,9 +6,11 @@ import typer
 from typer.core import TyperGroup
 
 from prefactor.commands.check import check
+from prefactor.commands.diagnose import diagnose
 from prefactor.commands.forget import forget
 from prefactor.commands.generate import generate
 from prefactor.commands.inspect import inspect
+from prefactor.commands.policy_candidates import policy_candidates
 from prefactor.commands.sample import sample
 from prefactor.errors import InputError
 
@@ -43,6 +45,8 @@ app.add_typer(data, name="data")
 for command in (inspect, check, sample, forget):
     data.command()(command)
 app.command()(generate)
+app.command()(diagnose)
+app.command()(policy_candidates)
 
 
 def main() -> None:

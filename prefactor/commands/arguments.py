@@ -17,7 +17,7 @@ Columns = Annotated[
 ]
 Source = Annotated[
     str | None,
-    typer.Option(help="Read published files, not your own: jester, personalllm, prism or tldr.", metavar="NAME"),
+    typer.Option(help="Read published files, not your own: jester, lamp, personalllm, prism or tldr.", metavar="NAME"),
 ]
 
 

@@ -15,7 +15,7 @@ class Size(StrEnum):
 
 
 def sample(
-    source: Annotated[str, typer.Argument(help="personalllm, prism or tldr.")],
+    source: Annotated[str, typer.Argument(help="lamp, personalllm, prism or tldr.")],
     folder: Annotated[Path, typer.Argument(help="Where to: a new folder, or an empty one.")],
     size: Annotated[Size, typer.Option(help="published: as many rows as the real files have; takes minutes.")] = (
         Size.small

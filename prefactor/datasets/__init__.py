@@ -26,6 +26,7 @@ class Source(LazyModule):
 SOURCES: dict[str, Source] = {
     "files": Source("prefactor.datasets.files", "FilesParameters"),
     "jester": Source("prefactor.datasets.jester", "JesterParameters"),
+    "lamp": Source("prefactor.datasets.lamp", "LampParameters"),
     "personalllm": Source("prefactor.datasets.personalllm", "PersonalLLMParameters"),
     "prism": Source("prefactor.datasets.prism", "PrismParameters"),
     "stylebench": Source("prefactor.datasets.stylebench", "StylebenchParameters"),

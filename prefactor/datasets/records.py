@@ -41,7 +41,7 @@ def _lines(file: InputFile, adapter: TypeAdapter[T]) -> Iterator[tuple[str, T]]:
                 try:
                     yield place, adapter.validate_json(record, strict=True)
                 except ValidationError as error:
-                    raise _refused(place, error) from None
+                    raise refusal(place, error) from None
 
 
 def _rows(file: InputFile, kind: type[T], adapter: TypeAdapter[T]) -> Iterator[tuple[str, T]]:
@@ -56,7 +56,7 @@ def _rows(file: InputFile, kind: type[T], adapter: TypeAdapter[T]) -> Iterator[t
             try:  # by way of JSON: strict Python would ask for instances where the row has dictionaries
                 yield place, adapter.validate_json(json.dumps(row, default=_foreign), strict=True)
             except ValidationError as error:
-                raise _refused(place, error) from None
+                raise refusal(place, error) from None
 
 
 def _plain(batch: Any, file: InputFile, start: int) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def _foreign(value: object) -> dict[str, str]:
     return {FOREIGN: type(value).__name__}
 
 
-def _refused(place: str, error: ValidationError) -> InputError:
+def refusal(place: str, error: ValidationError) -> InputError:
     """The first problem of a record in words."""
     problem = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in problem["loc"])

@@ -42,10 +42,10 @@ def evidence(observed: Observed, population: Population, samples: int = 1_000) -
 
 def test_a_planted_population_is_found_again() -> None:
     """Modes stand in for means, which draws everything towards 0: less so, the more pairs each user has."""
-    found = learn_population(world(500, 150), EMParameters(prior_users=0.0, iterations=15))
+    found = learn_population(world(300, 100), EMParameters(prior_users=0.0, iterations=12))
     torch.testing.assert_close(found.mean, PLANTED.mean, atol=0.15, rtol=0)
     torch.testing.assert_close(found.covariance, PLANTED.covariance, atol=0.2, rtol=0)
-    few = learn_population(world(500, 10), EMParameters(prior_users=0.0, iterations=15))
+    few = learn_population(world(300, 10), EMParameters(prior_users=0.0, iterations=12))
     assert few.covariance.trace() < found.covariance.trace() < PLANTED.covariance.trace() * 1.1
 
 
@@ -102,8 +102,8 @@ def test_moments_are_those_of_one_user_at_a_time() -> None:
 
 
 def test_a_mean_that_is_not_learnt_stays_zero_and_its_spread_is_about_zero() -> None:
-    observed = world(300, 150)
-    fixed = learn_population(observed, EMParameters(mean_learnt=False, prior_users=0.0, iterations=15))
+    observed = world(200, 80)
+    fixed = learn_population(observed, EMParameters(mean_learnt=False, prior_users=0.0, iterations=12))
     assert (fixed.mean == 0).all()
     second_moment = PLANTED.covariance + torch.outer(PLANTED.mean, PLANTED.mean)
     torch.testing.assert_close(fixed.covariance, second_moment, atol=0.35, rtol=0)

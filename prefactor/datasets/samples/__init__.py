@@ -30,6 +30,7 @@ class Sample(LazyModule):
 
 
 SAMPLES = {
+    "lamp": Sample("prefactor.datasets.samples.lamp", "LampSample"),
     "personalllm": Sample("prefactor.datasets.samples.personalllm", "PersonalLLMSample"),
     "prism": Sample("prefactor.datasets.samples.prism", "PrismSample"),
     "tldr": Sample("prefactor.datasets.samples.tldr", "TldrSample"),

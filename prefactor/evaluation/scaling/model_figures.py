@@ -97,9 +97,11 @@ def model_figures(
 
 
 def gain_figures(means: Means, sizes: Sequence[int], weighings: Weighings) -> Figures:
-    """The observed curve."""
+    """The observed curve, and what each candidate brings on the way to an N from the N before."""
     gain = means.ratio("all:gain", "all:has")
-    return {Key("gain", n=size): Values(gain[:, place], weighings) for place, size in enumerate(sizes)}
+    step = np.diff(gain, axis=1) / np.diff(sizes)
+    found = {Key("gain", n=size): Values(gain[:, place], weighings) for place, size in enumerate(sizes)}
+    return found | {Key("gain_step", n=n): Values(step[:, place], weighings) for place, n in enumerate(sizes[1:])}
 
 
 def _noise_figures(means: Means, four: Quantities, candidates: np.ndarray, weighings: Weighings) -> Figures:

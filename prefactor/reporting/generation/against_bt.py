@@ -7,9 +7,9 @@ from prefactor.reporting.estimates import PERCENT, POINTS, TO, Estimate, Scale
 from prefactor.reporting.figures import Curve, Mark, by_bin
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import COIN, RATIO, Standing, cell, clauses, listed, standing
 from prefactor.reporting.panels import Panel
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import COIN, RATIO, Standing, cell, clauses, listed, standing
 from prefactor.reporting.tables import Row, Table
 
 FORMS = {

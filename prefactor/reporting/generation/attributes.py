@@ -7,12 +7,13 @@ import pandas as pd
 
 from prefactor.evaluation.generation.precision import ABOVE, CHANCE, PRECISION
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
-from prefactor.reporting.generation.drawings import Bar, bars
+from prefactor.reporting.generation.bars import Bar, bars
 from prefactor.reporting.generation.measured import Measured
-from prefactor.reporting.generation.names import Name, name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import cell, clauses
+from prefactor.reporting.generation.names import name_of, style_of
+from prefactor.reporting.name import Name
 from prefactor.reporting.panels import Panel
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import cell, clauses
 from prefactor.reporting.tables import Row, Table
 
 USERS = 6

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from prefactor.evaluation.generation.best_of_n import BT, GAIN, ORACLE, RANDOM, RAW_GAIN, WIN_RATE
 from prefactor.reporting.estimates import PERCENT, Estimate, Scale
 from prefactor.reporting.figures import Curve, Mark
-from prefactor.reporting.generation.drawings import lines
 from prefactor.reporting.generation.measured import Measured
-from prefactor.reporting.generation.names import Name, name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import COIN, TOLD_APART, cell, clauses
-from prefactor.reporting.generation.printed import GAIN as IN_SPREADS
+from prefactor.reporting.generation.names import name_of, style_of
+from prefactor.reporting.lines import lines
+from prefactor.reporting.name import Name
 from prefactor.reporting.panels import Panel
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import COIN, TOLD_APART, cell, clauses
+from prefactor.reporting.printed import GAIN as IN_SPREADS
 from prefactor.reporting.tables import Row, Table
 
 RAW = Scale(1.0, 2, True, "")

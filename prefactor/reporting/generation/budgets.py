@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from prefactor.evaluation.comparison import DIFFERENCES
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
 from prefactor.reporting.figures import Curve, Mark
-from prefactor.reporting.generation.drawings import lines
 from prefactor.reporting.generation.measured import Measured, in_order
 from prefactor.reporting.generation.names import name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import COIN, cell
 from prefactor.reporting.generation.scorers import ACCURACY, by_contender_words
+from prefactor.reporting.lines import lines
 from prefactor.reporting.panels import Panel
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import COIN, cell
 from prefactor.reporting.tables import Row, Table
 
 

@@ -13,10 +13,10 @@ from prefactor.evaluation.generation.win_rates import WIN_RATE
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate, Scale
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of
-from prefactor.reporting.generation.printed import COIN, RATIO, Standing, listed, standing, words
 from prefactor.reporting.generation.scorers import VARIED
 from prefactor.reporting.generation.speed import OVERHEAD, SIGNED_BITS
 from prefactor.reporting.generation.win_rates import judges
+from prefactor.reporting.printed import COIN, RATIO, Standing, listed, standing, words
 
 LITTLE = -0.02  # accuracy that a reduction may cost and still be modest: our reading
 NEAR = 0.90  # the least ratio of greedy to the best that EXACT reports

@@ -2,9 +2,9 @@
 
 from prefactor.evaluation.generation.win_rates import WIN_RATE
 from prefactor.reporting.generation.measured import Measured
-from prefactor.reporting.generation.printed import COIN, Standing, standing
 from prefactor.reporting.generation.scorers import ACCURACY, EVERYBODY
 from prefactor.reporting.generation.win_rates import judge_words, judges
+from prefactor.reporting.printed import COIN, Standing, standing
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

@@ -1,8 +1,7 @@
 """How methods of generation are called and drawn, the same all over the page."""
 
-from typing import NamedTuple
-
 from prefactor.evaluation.generation.settings import parsed_setting
+from prefactor.reporting.name import Name
 from prefactor.reporting.style import KNOWN, Style, method_name
 
 CHOOSERS = {"best_of_n": "Best-of-N", "args": "ARGS", "exact+best_of_n": "EXACT+Best-of-N"}
@@ -35,23 +34,6 @@ ORDER = (
 )
 SILENT = ("judge", "against", "users")  # settings that a heading names
 CEILINGS = ("oracle", "random")
-
-
-class Name(NamedTuple):
-    """A method's name, and what tells it from others of that name."""
-
-    name: str
-    detail: str
-
-    @property
-    def label(self) -> str:
-        """E.g. ``Best-of-N · by VRF``."""
-        return " \N{MIDDLE DOT} ".join(part for part in self if part)
-
-    @property
-    def words(self) -> str:
-        """For a sentence: ``Best-of-N (by VRF)``."""
-        return f"{self.name} ({self.detail})" if self.detail else self.name
 
 
 def name_of(method: str, setting: str = "") -> Name:

@@ -17,13 +17,13 @@ from prefactor.reporting.generation.claims import Evidence, lines_of_claims, tal
 from prefactor.reporting.generation.examples import examples_of
 from prefactor.reporting.generation.headline import headline
 from prefactor.reporting.generation.measured import Measured
-from prefactor.reporting.generation.part import Part
-from prefactor.reporting.generation.printed import listed
 from prefactor.reporting.generation.report import GenerationReport
 from prefactor.reporting.generation.scorers import few_users_part, scorers_part
 from prefactor.reporting.generation.selection import exhaustive_part, retrieval_part
 from prefactor.reporting.generation.speed import entropy_part, speed_part
 from prefactor.reporting.generation.win_rates import win_rate_parts
+from prefactor.reporting.part import Part
+from prefactor.reporting.printed import listed
 from prefactor.reporting.style import css_variables
 from prefactor.reporting.templates import environment
 

@@ -8,10 +8,11 @@ from prefactor.evaluation.comparison import DIFFERENCES, metric_name
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
 from prefactor.reporting.figures import Curve, Mark, few_shot
 from prefactor.reporting.generation.measured import Key, Measured
-from prefactor.reporting.generation.names import Name, name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import COIN, TOLD_APART, Standing, cell, clauses
+from prefactor.reporting.generation.names import name_of, style_of
+from prefactor.reporting.name import Name
 from prefactor.reporting.panels import Panel
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import COIN, TOLD_APART, Standing, cell, clauses
 from prefactor.reporting.tables import Row, Table
 
 ACCURACY = "accuracy"

@@ -8,10 +8,10 @@ from prefactor.evaluation.generation.exhaustive import BEST, GAP, GREEDY, RATIO,
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import NATS, Standing, cell, standing, words
-from prefactor.reporting.generation.printed import RATIO as QUOTIENT
 from prefactor.reporting.generation.scorers import ACCURACY, by_contender_words
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import NATS, Standing, cell, standing, words
+from prefactor.reporting.printed import RATIO as QUOTIENT
 from prefactor.reporting.tables import Row, Table
 
 PAIRED = {"exact": "exact_global", "exact_anchored": "exact_global_anchored"}  # retrieval, one subset

@@ -12,8 +12,8 @@ from prefactor.evaluation.generation.verdicts import BASE
 from prefactor.reporting.estimates import TO, Scale
 from prefactor.reporting.generation.measured import Measured, in_order
 from prefactor.reporting.generation.names import name_of, place, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import BITS, COUNT, cell, clauses, listed, sentence
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import BITS, COUNT, cell, clauses, listed, sentence
 from prefactor.reporting.tables import Cell, Row, Table
 
 LEVELS = (BEFORE, AFTER)

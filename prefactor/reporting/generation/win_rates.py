@@ -8,11 +8,12 @@ from prefactor.evaluation.generation.win_rates import GAIN, GOLD, MALFORMED, MIS
 from prefactor.reporting.estimates import PERCENT, POINTS, TO, Estimate, Scale
 from prefactor.reporting.figures import Mark, forest, limits_of
 from prefactor.reporting.generation.measured import Key, Measured
-from prefactor.reporting.generation.names import Name, name_of, style_of
-from prefactor.reporting.generation.part import Part, Titled
-from prefactor.reporting.generation.printed import COIN, COUNT, TOLD_APART, cell, clauses
-from prefactor.reporting.generation.printed import GAIN as IN_SPREADS
+from prefactor.reporting.generation.names import name_of, style_of
+from prefactor.reporting.name import Name
 from prefactor.reporting.panels import Panel, spoken
+from prefactor.reporting.part import Part, Titled
+from prefactor.reporting.printed import COIN, COUNT, TOLD_APART, cell, clauses
+from prefactor.reporting.printed import GAIN as IN_SPREADS
 from prefactor.reporting.tables import Cell, Row, Table
 
 MINUS = f"{WIN_RATE}_minus_"

@@ -51,6 +51,12 @@ def test_scale_and_shifts_of_sets_change_nothing(whole: Diagnosis) -> None:
     pd.testing.assert_series_equal(values(diagnose(read_pool(moved)), "good"), values(whole, "good"))
 
 
+def test_steps_add_up_to_the_curve(whole: Diagnosis) -> None:
+    rows = whole.figures.query("model == 'good'").set_index(["metric", "n"])["value"]
+    gain, step = rows["gain"], rows["gain_step"]
+    assert (step * [1, 2, 4]).cumsum().to_numpy() == pytest.approx(gain.to_numpy()[1:])
+
+
 def test_users_of_constant_scores_are_collapsed_by_spread(whole: Diagnosis) -> None:
     rate = whole.figures.query("model == 'some' and metric == 'collapse_by_spread'")["value"].item()
     assert rate == pytest.approx(1 / 3)

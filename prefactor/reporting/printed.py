@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from prefactor.reporting.estimates import PERCENT, POINTS, TO, Estimate, Scale
-from prefactor.reporting.generation.names import Name
+from prefactor.reporting.name import Name
 from prefactor.reporting.tables import Cell
 from prefactor.reporting.verdict import PERCENT_SIGN
 

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
-from prefactor.reporting.generation.names import Name
-from prefactor.reporting.generation.printed import (
+from prefactor.reporting.name import Name
+from prefactor.reporting.printed import (
     TOLD_APART,
     Standing,
     cell,
