@@ -117,12 +117,20 @@ def _cohort(role: str, table: pa.Table, responses: Responses, chosen: Tensor, re
         rejected=rejected[rows],
         segment=torch.from_numpy(users.indices.to_numpy().astype(np.int64)),
         users=number if role == "seen" else torch.full_like(number, -1),
+        margin=_margins(mine),
     )
     part = pc.index_in(mine["part"], pa.array(PARTS)).to_numpy().astype(np.int64)
     rank = mine["rank"].to_numpy().astype(np.int64)
     names, group = tuple(users.dictionary.to_pylist()), _groups(table)
     own = None if group is None else group[rows]
     return Cohort(role, names, pairs, torch.from_numpy(part), torch.from_numpy(rank), own)
+
+
+def _margins(table: pa.Table) -> Tensor | None:
+    """(N,) score differences, NaN where null; None where the table has none."""
+    if "margin" not in table.column_names or table["margin"].null_count == len(table):
+        return None
+    return torch.from_numpy(table["margin"].to_numpy().astype(np.float32))
 
 
 def _groups(table: pa.Table) -> Tensor | None:

@@ -60,9 +60,7 @@ def _episode(
     rows = start[segment] + offset
     size = reference_sizes(count, parameters.reference, generator)
     episode = replace(
-        known,
-        chosen=known.chosen[rows],
-        rejected=known.rejected[rows],
+        known.select(rows),
         segment=segment,
         users=known.users[users],
         reference=_random_rank(segment, count, generator) < size[segment],

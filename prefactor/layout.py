@@ -61,6 +61,11 @@ def latency(dataset: str, backbone: str) -> Path:
     return REPORTS / "latency" / dataset / backbone
 
 
+def diagnosis(dataset: str, backbone: str) -> Path:
+    """What choosing among more candidates gains by every model, and what keeps it from more."""
+    return REPORTS / "diagnosis" / dataset / backbone
+
+
 def likelihoods(model: str) -> Path:
     """Log-probabilities of texts under conditions, by a language model: kept, so that none is computed twice."""
     return Path("data", "likelihoods", model)

@@ -182,6 +182,7 @@ class PairBatch:
     segment      (N,) index of the pair's user within this batch, in [0, U)
     users        (U,) index of each user among the seen users, -1 for one who is not: free per-user parameters
     reference    (N,) True for a pair of C_u, False for one of D_u; None where the roles do not matter
+    margin       (N,) score of y+ less that of y-, in the source's unit, NaN where unknown; None where all are
     """
 
     responses: Responses
@@ -190,6 +191,7 @@ class PairBatch:
     segment: Tensor
     users: Tensor
     reference: Tensor | None = None
+    margin: Tensor | None = None
 
     def __len__(self) -> int:
         return self.chosen.shape[0]
@@ -199,13 +201,14 @@ class PairBatch:
         return self.users.shape[0]
 
     def select(self, mask: Tensor) -> Self:
-        """The pairs where ``mask`` (N,) holds; users and responses stay, so that indices keep their meaning."""
+        """The pairs where ``mask`` (N,) holds, or rows (M,); users and responses stay: indices keep their meaning."""
         return replace(
             self,
             chosen=self.chosen[mask],
             rejected=self.rejected[mask],
             segment=self.segment[mask],
             reference=None if self.reference is None else self.reference[mask],
+            margin=None if self.margin is None else self.margin[mask],
         )
 
     def users_between(self, first: int, last: int) -> Self:

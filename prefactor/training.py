@@ -119,14 +119,14 @@ def train(
     known = seen.known()
     if isinstance(model, ClosedForm):
         return _fit(model, seen, held_out, parameters, seed)
-    model.eval().prepare(known, generator(seed, model.name, "start"))
+    model.eval().prepare(known, generator(seed, model.stream(), "start"))
     optimiser = torch.optim.AdamW(
         model.learnable(parameters.learning_rate), weight_decay=parameters.weight_decay, fused=True
     )
     plan = Plan.of(len(seen), parameters)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, plan.rate)
-    batches = episodes(known, parameters.episodes, generator(seed, model.name, "episodes"))
-    noise = generator(seed, model.name, "noise")
+    batches = episodes(known, parameters.episodes, generator(seed, model.stream(), "episodes"))
+    noise = generator(seed, model.stream(), "noise")
     losses: list[float] = []  # since the last row of the history
     history: list[Row] = []
     best: tuple[Row, dict[str, Tensor]] | None = None

@@ -31,6 +31,7 @@ SECTIONS = (
     "evaluation",
     "signal",
     "portrait",
+    "diagnosis",
     "search",
     "generation",
 )

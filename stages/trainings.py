@@ -229,7 +229,7 @@ def new_model(cell: Cell, parameters: MethodParameters, seen: Cohort, seed: int,
         texts=len(seen.pairs.responses),
         tuned=tuned,
     )
-    model = kind(settings, shape, generator(seed, cell.method, "initial"))  # type: ignore[call-arg]
+    model = kind(settings, shape, generator(seed, kind.stream(), "initial"))  # type: ignore[call-arg]
     model.standardise(known.responses)
     return model
 
@@ -265,7 +265,7 @@ def trained_basis(
     number: int = 0,
 ) -> Fitted:
     """The first of two steps of a fresh ``model``'s training; InputError if its method has one step only."""
-    basis = model.first_step(generator(seed, cell.method, "basis"))
+    basis = model.first_step(generator(seed, model.stream(), "basis"))
     if basis is None or parameters.basis_training is None:
         raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
     basis.standardise(cohorts["seen"].known().compact().responses)

@@ -25,6 +25,8 @@ def win_rates(model: str) -> None:
         rows = [*judged.rows(identity_of(workshop))]
         write_table(scratch, "results", in_schema(pd.concat(rows, ignore_index=True)))
         write_table(scratch, "examples", judged.examples())
+        if judged.scored is not None:
+            write_table(scratch, "pools", judged.scored)
         write_about(scratch, judged.about())
 
 

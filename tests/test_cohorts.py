@@ -52,6 +52,19 @@ def test_every_role_has_its_users_and_parts(split: Path) -> None:
     assert cohorts["seen"].pairs.users.tolist() == [0, 1]
 
 
+def test_margins_stay_with_their_pairs(split: Path) -> None:
+    table = pq.read_table(split / "pairs.parquet")
+    assert load_cohorts(split, {})["seen"].pairs.margin is None
+    number = [int(text_id[1:]) for text_id in table["chosen"].to_pylist()]
+    margin = pa.array([None if n == 6 else float(n) for n in number], pa.float64())
+    pq.write_table(table.append_column("margin", margin), split / "pairs.parquet")
+    cohorts = load_cohorts(split, {"states": HashedStates()})
+    for cohort in cohorts.values():
+        pairs = cohort.pairs
+        chosen = pairs.responses.views["states"][pairs.chosen].flatten()
+        torch.testing.assert_close(pairs.margin, torch.where(chosen == 6, torch.nan, chosen), equal_nan=True)
+
+
 def test_groups_are_numbered_across_roles(split: Path) -> None:
     table = pq.read_table(split / "pairs.parquet")
     assert load_cohorts(split, {})["seen"].group is None

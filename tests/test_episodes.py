@@ -24,6 +24,7 @@ def test_an_epoch_visits_every_user_once_with_all_their_pairs() -> None:
             rows, original = batch.segment == local, known.segment == user
             text = batch.responses.text
             assert sorted(text[batch.chosen[rows]].tolist()) == sorted(known.chosen[original].tolist())
+            assert sorted(batch.margin[rows].tolist()) == sorted(known.margin[original].tolist())
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -162,8 +162,10 @@ def in_both_steps(name: str, cohorts: dict[str, Cohort]) -> dict[str, torch.Tens
     return model.state_dict()
 
 
-ADJUSTS = CALIBRATED | {"vrf/network", "lore", "lr", "pref/network"}  # by held-out users: scale, powers, strength
-SET_SO = {"loadings.power", "mean_weight", "strength"}  # and the mean of users' shares, which follows from their powers
+# By held-out users: scale, powers, strength.
+ADJUSTS = CALIBRATED | {"vrf/network", "lore", "lr", "pref/network", "prob", "prob/scores"}
+# And the mean of users' shares, which follows from their powers; and what scores are in logits.
+SET_SO = {"loadings.power", "mean_weight", "strength", "logits_per_unit", "variance_share"}
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))

@@ -29,13 +29,15 @@ def make_pairs(users: int, pairs: int, seed: int = 0, responses: int = 60, seen:
     log_probability = -tokens * torch.rand(responses, generator=torch.Generator().manual_seed(95))
     views = {"states": states, "surface": surface, "likelihood": torch.stack([log_probability, tokens], 1)}
     scores = states @ taste.T  # (T,TASTES)
-    better = scores[first, mine[segment]] > scores[second, mine[segment]]
+    margin = scores[first, mine[segment]] - scores[second, mine[segment]]  # (N,)
+    better = margin > 0
     return PairBatch(
         responses=Responses(views, torch.arange(responses)),
         chosen=torch.where(better, first, second),
         rejected=torch.where(better, second, first),
         segment=segment,
         users=torch.arange(users) if seen else torch.full((users,), -1),
+        margin=margin.abs(),
     )
 
 

@@ -74,6 +74,7 @@ def asked_of_everyone(model: RewardModel, users: UserState, pairs: PairBatch) ->
             rejected=pairs.rejected.repeat(len(rows)),
             segment=torch.arange(len(rows)).repeat_interleave(size),
             users=torch.full((len(rows),), -1),
+            margin=None,
         )
         found = model.compare(users.rows(rows), asked)
         parts = (found.mean, found.variance, found.lapse.expand(len(asked)))

@@ -94,7 +94,7 @@ def _remade_folders(root: Path, name: str, role: str | None, hits: Sequence[Path
     """Folders of a dataset that `dvc repro` makes anew and that mention a user, or show one without the id."""
     reports = root / "reports"
     perhaps = [root / layout.split(name), root / layout.surface(name)]
-    perhaps += [reports / "data_docs" / name, reports / "evaluation" / name]
+    perhaps += [reports / part / name for part in ("data_docs", "diagnosis", "evaluation")]
     hit = {parent for path in hits for parent in path.parents}
     shown = [reports / "evaluation" / name, reports / "portrait" / name] if role else []
     bases = _bases_by_user(root / "models" / "bases" / name) if role in (SEEN, UNKNOWN) else []

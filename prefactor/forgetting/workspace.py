@@ -23,6 +23,7 @@ OF_DATASETS = {  # what is followed by a folder per dataset
     ("models", "bases"),
     ("reports", "ceiling"),
     ("reports", "data_docs"),
+    ("reports", "diagnosis"),
     ("reports", "evaluation"),
     ("reports", "latency"),
     ("reports", "portrait"),

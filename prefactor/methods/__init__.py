@@ -10,6 +10,8 @@ from prefactor.methods.lore import LoRe
 from prefactor.methods.lr import LR
 from prefactor.methods.pal import PAL
 from prefactor.methods.pref import PReF
+from prefactor.methods.prob import Det, Prob
+from prefactor.methods.prob_global import DetGlobal, ProbGlobal
 from prefactor.methods.ref import Ref
 from prefactor.methods.surface import Surface
 from prefactor.methods.vpl import VPL
@@ -18,6 +20,8 @@ from prefactor.methods.vrf import VRF
 METHODS: dict[str, type[RewardModel]] = {
     "bt": BT,
     "bt_lr": BTLR,
+    "det": Det,
+    "det_global": DetGlobal,
     "eb": EB,
     "eb_states": EBStates,
     "item_mean": ItemMean,
@@ -26,6 +30,8 @@ METHODS: dict[str, type[RewardModel]] = {
     "lr": LR,
     "pal": PAL,
     "pref": PReF,
+    "prob": Prob,
+    "prob_global": ProbGlobal,
     "ref": Ref,
     "surface": Surface,
     "vpl": VPL,

@@ -89,7 +89,8 @@ class RewardModel(nn.Module, ABC):
 
     A subclass is built from ``(parameters, shape, generator)``, names itself in ``name`` and its frozen dataclass
     of parameters in ``Parameters``, reads the feature view ``view`` (empty if it reads the texts' numbers alone), and
-    is listed in ``methods.METHODS``.
+    is listed in ``methods.METHODS``. A method that differs from another in one thing can name it in ``drawn_as``, to be
+    drawn and trained with the same random numbers.
 
     With ``shape.tuned`` the reward reads the view ``tuned_view`` where it would read ``view``; whatever else is made of
     responses, such as VRF's encoder, still reads ``view``.
@@ -99,6 +100,7 @@ class RewardModel(nn.Module, ABC):
     Parameters: ClassVar[type[Any]]
     view: ClassVar[str] = "states"
     tuned_view: str = TUNED
+    drawn_as: ClassVar[str] = ""
 
     def __init__(self, settings: Any, shape: Shape) -> None:
         super().__init__()
@@ -127,6 +129,11 @@ class RewardModel(nn.Module, ABC):
 
         Only differences of rewards mean anything, so this is the reward to show, and its variance the one to quote.
         """
+
+    @classmethod
+    def stream(cls) -> str:
+        """The name of its stream of random numbers: its own, unless it is drawn as another method."""
+        return cls.drawn_as or cls.name
 
     @property
     def rewards_known(self) -> bool:

@@ -5,7 +5,8 @@ import great_expectations.expectations as gxe
 from prefactor.quality.expectations import filled, not_null, of_type, relations, with_fix
 from prefactor.quality.suite import Rule, Suite
 
-COLUMNS = ["pair_id", "user_id", "group_id", "chosen", "rejected", "role", "part", "rank"]
+COLUMNS = ["pair_id", "user_id", "group_id", "chosen", "rejected", "margin", "role", "part", "rank"]
+NUMBERS = {"margin": "float64", "rank": "int32"}  # by column; all others are strings
 PARTS = {
     "seen": ("train", "validation", "evaluation"),
     "validation": ("reference", "validation"),
@@ -48,10 +49,14 @@ def _pairs() -> Suite:
         "Every pair in one part of the split, at its rank among its user's pairs.",
         (
             with_fix(RESPLIT, *filled(COLUMNS, exact=True)),
-            with_fix(RESPLIT, *of_type("str", *COLUMNS[:-1]), *of_type("int32", "rank")),
             with_fix(
                 RESPLIT,
-                *not_null(*COLUMNS),
+                *of_type("str", *(column for column in COLUMNS if column not in NUMBERS)),
+                *(check for column, kind in NUMBERS.items() for check in of_type(kind, column)),
+            ),
+            with_fix(
+                RESPLIT,
+                *not_null(*(column for column in COLUMNS if column != "margin")),
                 gxe.ExpectColumnValuesToBeUnique(column="pair_id"),
                 gxe.ExpectColumnValuesToBeInSet(column="role", value_set=list(PARTS)),
                 gxe.ExpectColumnValuesToBeInSet(column="part", value_set=parts),

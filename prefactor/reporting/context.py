@@ -42,6 +42,7 @@ class DatasetFacts:
     state_widths: Mapping[str, int] = field(default_factory=dict)  # backbone -> numbers in a state
     portraits: Mapping[str, Portrait] = field(default_factory=dict)  # backbone -> what its default VRF has learnt
     timings: Mapping[str, Timings] = field(default_factory=dict)  # backbone -> how long a new user takes
+    diagnoses: Mapping[str, str] = field(default_factory=dict)  # backbone -> path of the page on more candidates
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
     caches = sorted(root.glob(str(layout.states(name, "*") / "meta.json")))
     portraits = sorted(root.glob(str(layout.portrait(name, "*"))))
     timings = sorted(root.glob(str(layout.latency(name, "*"))))
+    diagnoses = sorted(root.glob(str(layout.diagnosis(name, "*"))))
     texts = _table(prepared / "texts.parquet")
     return DatasetFacts(
         source=source,
@@ -117,6 +119,7 @@ def _dataset(root: Path, name: str) -> DatasetFacts:
         embeddings={path.parent.name: _object(path) for path in reports},
         state_widths={path.parent.name: width for path in caches if (width := _width(path)) is not None},
         portraits={path.name: portrait for path in portraits if (portrait := read_portrait(path))},
+        diagnoses={path.name: page for path in diagnoses if (page := _page(root, path))},
         timings={path.name: timed for path in timings if (timed := read_timings(path))},
     )
 

@@ -26,9 +26,10 @@ REQUIRED = {"pairs": PAIR_COLUMNS, "texts": ("text_id", "prompt"), "users": ("us
 def split(prepared: Path, out: Path, parameters: SplitParameters, threads: int | None = None) -> dict[str, Any]:
     """Split the prepared tables in ``prepared`` and write pairs, users and manifest to the folder ``out``.
 
-    ``pairs.parquet``: pair_id, user_id, group_id, chosen, rejected, role (seen, validation, unseen), part (train,
-    validation, evaluation, reference), rank (int32 from 0: a fixed pseudo-random order within a user's part, so that
-    ``rank < n`` are nested subsets), sorted by user, part and rank. ``users.parquet``: user_id, role.
+    ``pairs.parquet``: pair_id, user_id, group_id, chosen, rejected, margin (null if unknown), role (seen, validation,
+    unseen), part (train, validation, evaluation, reference), rank (int32 from 0: a fixed pseudo-random order within a
+    user's part, so that ``rank < n`` are nested subsets), sorted by user, part and rank. ``users.parquet``: user_id,
+    role.
     ``manifest.json``, also returned: parameters, counts, checksums.
 
     A pure function of the tables' content and ``parameters``: neither row order nor ``threads`` (default: all

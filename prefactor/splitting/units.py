@@ -12,7 +12,7 @@ from prefactor.errors import InputError
 from prefactor.splitting.layout import EVERYTHING, POOL_RULES
 from prefactor.splitting.parameters import Leakage, SplitParameters
 
-PAIR_COLUMNS = ("pair_id", "user_id", "group_id", "chosen", "rejected")
+PAIR_COLUMNS = ("pair_id", "user_id", "group_id", "chosen", "rejected", "margin")
 
 
 def define_order(connection: DuckDBPyConnection, seed: int) -> None:

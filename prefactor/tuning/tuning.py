@@ -77,16 +77,16 @@ class TunedTraining:
         """The method at the start that its training pairs suggest, with its optimiser and its noise."""
         known = self.seen.known()
         at_first = with_tuned(known, known.responses.views["states"])  # the backbone has not moved yet
-        self.model.eval().prepare(at_first, generator(self.seed, self.model.name, "start"))
+        self.model.eval().prepare(at_first, generator(self.seed, self.model.stream(), "start"))
         groups = self.model.learnable(self.parameters.learning_rate)
         optimiser = torch.optim.AdamW(groups, weight_decay=self.parameters.weight_decay, fused=True)
         # The first process draws what a frozen backbone's training would; the others draw their own.
         rank = self.live.processes.rank
-        noise = generator(self.seed, self.model.name, "noise", *([rank] if rank else []))
+        noise = generator(self.seed, self.model.stream(), "noise", *([rank] if rank else []))
         return Parts(self.model, optimiser, self.live, noise)
 
     def _batches(self) -> Iterator[PairBatch]:
-        drawn = generator(self.seed, self.model.name, "episodes")
+        drawn = generator(self.seed, self.model.stream(), "episodes")
         return episodes(self.seen.known(), self.parameters.episodes, drawn)
 
     def _record(self, parts: Parts, course: Course, plan: Plan, loss: float) -> None:

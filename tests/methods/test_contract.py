@@ -14,6 +14,7 @@ from prefactor.methods.base import ClosedForm, RewardModel, Shape, UserState, sa
 from prefactor.methods.basis import Basis
 from prefactor.methods.item_mean import ItemMean
 from prefactor.methods.pal import PAL
+from prefactor.methods.prob_noise import Noise
 from prefactor.methods.ref import Ref
 from prefactor.methods.storage import load_model, load_users, save_model, save_users
 from prefactor.methods.vpl import VPL
@@ -26,6 +27,8 @@ from tests.worlds import WIDTH, make_pairs, without_users
 SMALL: dict[str, dict[str, object]] = {
     "bt": {"basis": {"form": "mlp", "bases": 1}},
     "bt_lr": {"common": {"basis": {"form": "mlp", "bases": 1}}, "ridge": 2.0},
+    "det": {"basis": {"form": "mlp", "bases": 4}},
+    "det_global": {"basis": {"form": "mlp", "bases": 1}},
     "eb": {"first": {"basis": {"form": "mlp", "bases": 5}, "common": True}, "population": {"iterations": 4}},
     "eb/network": {
         "first": {"basis": {"form": "linear", "bases": 5}, "common": True, "common_network": {"form": "mlp"}},
@@ -48,6 +51,9 @@ SMALL: dict[str, dict[str, object]] = {
         "common_network": {"form": "mlp"},
         "strength_chosen": True,
     },
+    "prob": {"basis": {"form": "mlp", "bases": 4}, "variance_form": "mlp", "strength_chosen": True},
+    "prob/scores": {"basis": {"form": "linear", "bases": 4}, "variance_floor": -2.0, "likelihood": "scores"},
+    "prob_global": {"basis": {"form": "mlp", "bases": 1}, "variance_form": "mlp"},
     "vpl": {"latent": 6, "encoder_width": 7, "reward_width": 5},
     "lr": {"ridge": 2.0, "strength_chosen": True},
     "ref": {"scaled": True},
@@ -127,7 +133,8 @@ def shifted(model: RewardModel, pairs: PairBatch) -> PairBatch:
     elif isinstance(model, ItemMean):
         model.scores += 3.0
     elif bases := [module for module in model.modules() if isinstance(module, Basis)]:
-        for basis in bases:
+        variances = [module.network for module in model.modules() if isinstance(module, Noise)]  # which are no rewards
+        for basis in (basis for basis in bases if basis not in variances):
             last_bias(basis).add_(torch.linspace(-3, 5, len(last_bias(basis))))
     elif isinstance(model, Ref):  # as many nats more a token
         more = torch.tensor([[1.0, 0.0], [3.0, 1.0]])
@@ -213,6 +220,7 @@ def repeated(pairs: PairBatch, times: int) -> PairBatch:
         rejected=pairs.rejected.repeat(times),
         segment=pairs.segment.repeat(times) + number,
         users=pairs.users.repeat(times),
+        margin=None if pairs.margin is None else pairs.margin.repeat(times),
     )
 
 

@@ -67,7 +67,7 @@ def test_more_pairs_never_raise_the_variance_of_a_direction() -> None:
     """Where the mode does not move: pairs seen from both sides at once, which leave w at 0."""
     model, pairs = make_lr(), make_pairs(2, 6)
     chosen, rejected = torch.cat([pairs.chosen, pairs.rejected]), torch.cat([pairs.rejected, pairs.chosen])
-    both = replace(pairs, chosen=chosen, rejected=rejected, segment=pairs.segment.repeat(2))
+    both = replace(pairs, chosen=chosen, rejected=rejected, segment=pairs.segment.repeat(2), margin=None)
     place = torch.arange(len(pairs)).repeat(2) % 6
     told = [both.select(place < n) for n in range(7)]
     variances = torch.stack([model.compare(model.adapt(one), pairs).variance for one in told])

@@ -25,7 +25,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             FROM (SELECT prompt, chosen AS response FROM {source} UNION SELECT prompt, rejected FROM {source})""",
         "pairs": f"""SELECT DISTINCT
             substr(sha256(concat_ws(chr(31), user_id, {chosen}, {rejected})), 1, 32) AS pair_id, user_id,
-            interaction_id AS group_id, {chosen} AS chosen, {rejected} AS rejected FROM {source}""",
+            interaction_id AS group_id, {chosen} AS chosen, {rejected} AS rejected, NULL::DOUBLE AS margin
+            FROM {source}""",
         "users": f"SELECT DISTINCT user_id FROM {source}",
     }
     with duckdb.connect() as connection:

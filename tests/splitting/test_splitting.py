@@ -262,6 +262,17 @@ def test_ranks_count_up_from_zero_in_every_part(tmp_path: Path) -> None:
     assert pq.read_schema(tmp_path / "out" / "pairs.parquet").field("rank").type == pa.int32()
 
 
+def test_margins_stay_with_their_pairs(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "prepared", plain_rows(10, 24))
+    pairs = pq.read_table(prepared / "pairs.parquet").drop_columns(["margin"])
+    margin = pa.array([None if n % 7 == 0 else n / 2 for n in range(len(pairs))], pa.float64())
+    pq.write_table(pairs.append_column("margin", margin), prepared / "pairs.parquet")
+    split(prepared, tmp_path / "out", FRACTIONS)
+    expected = dict(zip(pairs["pair_id"].to_pylist(), margin.to_pylist(), strict=True))
+    found = {row["pair_id"]: row["margin"] for row in rows_of(tmp_path / "out")}
+    assert found and found.items() <= expected.items()
+
+
 @pytest.mark.parametrize("leakage", ["within-user", "global", "pairs"])
 def test_same_bytes_whatever_row_order_and_threads(tmp_path: Path, leakage: str) -> None:
     shares = {"train": 4, "validation": 0.1, "evaluation": 4, "reference": 4}  # the second unit of a count is cut

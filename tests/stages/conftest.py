@@ -83,6 +83,7 @@ def tiny_parameters() -> dict:
         "evaluation": {"shots": [1, 3], "draws": 2, "draw_shots": [2], "doubts": [1, 3], "recovery": [1]},
         "signal": {"components": 8, "permutations": 9},
         "portrait": {"judge": None},
+        "diagnosis": {"users": 12, "against": {"vrf": "bt"}, "rules": {"models": ["vrf"], "common": "bt"}},
         "generation": {"models": [], "methods": [], "datasets": []},
         "search": {
             "methods": ["bt"],

@@ -28,8 +28,8 @@ HARMLESS = {
     "stages/running.py",
 }
 FOR_TRAINING = ("prefactor/choices.py", "prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
-TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency"}  # but share a module with the training stages
-READS_CACHE_ONLY = {"train-basis", "search", "evaluate", "ceiling", "signal", "portrait", "compare"}
+TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency", "diagnose"}  # but share a module with others
+READS_CACHE_ONLY = {"train-basis", "search", "evaluate", "ceiling", "signal", "portrait", "compare", "diagnose"}
 # A cell whose variant has `tuning` runs that code too. It is left out: nearly all cells are frozen, and each would be
 # trained anew after any edit of it. After one that changes states, a tuned cell is to be forced (`dvc repro -f`).
 LEAVES_OUT = {"train-encoder": "prefactor/backbones/"}

@@ -44,6 +44,23 @@ def test_the_portrait_names_every_basis_by_its_scorers(whole: Project) -> None:
     assert "Inside VRF" in (whole.folder / "reports" / "index.html").read_text()
 
 
+def test_every_model_chooses_among_candidates_of_known_worth(whole: Project) -> None:
+    folder = whole.folder / "reports" / "diagnosis" / "stylebench" / "minilm"
+    pools = pd.read_parquet(folder / "pools.parquet")
+    assert {"bt#0", "bt#1", "vrf#0", "vrf#1", "std:vrf#0", "user:known_pairs"} <= set(pools.columns)
+    assert pools["user"].nunique() == 12 and (pools["user:known_pairs"] == 8).all() and "std:bt#0" not in pools
+    rows = pd.read_parquet(folder / "results.parquet")
+    gain = rows[(rows["metric"] == "gain") & (rows["setting"] == "n=2")].set_index(["method", "shots"], drop=False)
+    assert set(gain["method"]) == {"bt", "vrf", "oracle", "random"} and set(gain["shots"].dropna()) == {3}
+    assert (gain.loc["oracle", "value"] >= gain["value"].max() - 1e-9).all() and gain["n_users"].max() == 12
+    assert set(pd.read_parquet(folder / "rules.parquet")["model"]) == {"vrf"}
+    chosen = pd.read_parquet(folder / "pools_validation.parquet")
+    assert chosen["user"].nunique() == 10 and not set(chosen["query"]) & set(pools["query"])
+    page = (folder / "index.html").read_text()
+    assert "VRF" in page and not any(user in page for user in set(pools["user"]))
+    assert 'href="diagnosis/stylebench/minilm/index.html"' in (whole.folder / "reports" / "index.html").read_text()
+
+
 def test_every_method_is_timed_and_the_page_says_where(whole: Project) -> None:
     folder = whole.folder / "reports" / "latency" / "stylebench" / "minilm"
     rows = pd.read_parquet(folder / "results.parquet")
@@ -227,6 +244,7 @@ def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> N
         "train-encoder@stylebench-minilm-vrf-default",
         "evaluate@stylebench-minilm-vrf-default",
         "portrait@stylebench-minilm",
+        "diagnose@stylebench-minilm",
         "latency@stylebench-minilm",
         "compare",
         "backbone-scale",

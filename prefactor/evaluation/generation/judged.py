@@ -18,6 +18,7 @@ from prefactor.evaluation.generation.rated import rated
 from prefactor.evaluation.generation.utility import spreads, with_utility
 from prefactor.evaluation.generation.verdicts import BASE, verdicts_by_utility
 from prefactor.evaluation.generation.win_rates import GOLD, win_rate_differences, win_rate_rows
+from prefactor.evaluation.scaling.pools.generated import generated_pool
 from prefactor.judging.gold import GoldUtility
 from prefactor.parameters import section
 
@@ -37,6 +38,8 @@ class Judged:
     styled   candidates for each prompt in the styles of bases
     gold     None where nobody knows what users want of any text
     answers  where a judge model's answers are kept
+    scored   the pool's candidates as every user has them, rated, for ``evaluation.scaling``; None before ``rows`` has
+             been gone through, and without a gold utility or a reward model
     """
 
     workshop: Workshop
@@ -47,6 +50,7 @@ class Judged:
     answers: Path
     left_out: dict[str, str] = field(default_factory=dict)
     heard: dict[str, Any] = field(default_factory=dict)
+    scored: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         self.texts = with_utility(self.texts, self.gold)
@@ -84,6 +88,7 @@ class Judged:
         found = rated(self.workshop, self.pool[self.pool["sample"] > 0], gold, spread, models)
         self.left_out |= found.left_out
         if found.models:
+            self.scored = generated_pool(found.table)
             yield best_of_n_rows(found.table, identity, shots=self.workshop.parameters.pairs)
         else:
             self.left_out[BEST_OF_N] = "no reward model of this run can judge a new text"

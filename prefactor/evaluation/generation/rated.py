@@ -10,7 +10,7 @@ from torch import Tensor
 from prefactor.decoding.people import People
 from prefactor.decoding.workshop import Workshop
 from prefactor.errors import InputError
-from prefactor.evaluation.generation.candidates import REWARD
+from prefactor.evaluation.generation.candidates import REWARD, SPREAD
 from prefactor.evaluation.generation.utility import for_everyone, with_utility
 from prefactor.judging.gold import GoldUtility
 
@@ -51,7 +51,10 @@ def rated(
         except InputError as error:
             left_out[f"choices by {name}"] = str(error)
             continue
-        table[f"{REWARD}{name}"] = rewards.among(texts, users, request).mean.double().cpu().numpy()
+        found = rewards.among(texts, users, request)
+        table[f"{REWARD}{name}"] = found.mean.double().cpu().numpy()
+        if found.std.any():
+            table[f"{SPREAD}{name}"] = found.std.double().cpu().numpy()
     return Rated(table, left_out)
 
 

@@ -12,6 +12,8 @@ from prefactor import layout
 from prefactor.decoding.people import evaluation_prompts
 from prefactor.decoding.workshop import Workshop
 from prefactor.evaluation.generation.judged import BEST_OF_N, STYLES, Judged
+from prefactor.evaluation.scaling.best import expected_best
+from prefactor.evaluation.scaling.pool import read_pool
 from prefactor.judging.gold import GoldUtility
 from prefactor.layout import Cell
 from prefactor.methods.base import Shape
@@ -47,7 +49,10 @@ def _candidates(prompts: pd.DataFrame, size: int) -> pd.DataFrame:
 
 def test_gold_utility_judges_texts_and_choices(tmp_path: Path) -> None:
     found = judged(tiny_project(), tmp_path, ["bt", "lore", "vrf"])
+    assert found.scored is None
     rows = pd.concat([*found.rows(IDENTITY)])
+    assert found.scored is not None
+    check_scored(found.scored, rows)
     metrics = set(rows["metric"])
     assert {"win_rate", "win_rate_minus_drift", "best_of_n_gain_minus_bt", "win_rate_over_bt_minus_vrf"} <= metrics
     assert set(rows.loc[rows["metric"] == "win_rate", "method"]) == {*METHODS} - {"base"}
@@ -55,6 +60,17 @@ def test_gold_utility_judges_texts_and_choices(tmp_path: Path) -> None:
     gains = rows[rows["metric"] == "best_of_n_gain"]
     assert {"n=4"} <= set(gains["setting"]) and "n=8" not in set(gains["setting"])  # the base's own is no candidate
     assert set(found.examples()["user"]) == {1, 2, 3}
+
+
+def check_scored(table: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Candidates of every user and prompt that a diagnosis reads: utility, rewards, those deviations that there are."""
+    assert [*table.columns] == ["user", "query", "candidate", "gold", "bt", "lore", "vrf", "std:vrf"]
+    pool = read_pool(table)
+    assert pool.models == ("bt", "lore", "vrf") and pool.sets == 2 * len(pool.user_ids) and pool.least == 4
+    block = pool.blocks[0]
+    best = expected_best(block.gold, block.scores["bt"][0], [4])[:, 0].mean()
+    told = rows[(rows["metric"] == "best_of_n_utility") & (rows["method"] == "bt") & (rows["setting"] == "n=4")]
+    assert set(told["value"].round(6)) == {round(best, 6)}
 
 
 def test_a_pool_without_the_bases_own_text_is_chosen_from(tmp_path: Path) -> None:
