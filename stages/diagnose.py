@@ -18,7 +18,7 @@ from prefactor.evaluation.scaling.diagnosis import Diagnosis
 from prefactor.evaluation.scaling.diagnosis import diagnose as diagnosed
 from prefactor.evaluation.scaling.pool import SEED, STD, TRAIT, read_pool
 from prefactor.evaluation.scaling.pools import Limits, find_pool, read_asked
-from prefactor.evaluation.scaling.rating import Candidates, rate
+from prefactor.evaluation.scaling.rating import Candidates, rate, user_doubts
 from prefactor.evaluation.scaling.rows import scaling_rows
 from prefactor.evaluation.scaling.rules.scored import ScoredPool
 from prefactor.evaluation.scaling.rules.search import COLUMNS, compare_rules
@@ -114,8 +114,10 @@ class _Table:
         known = self.users.known(self.shots).pairs_per_user().numpy()[self.candidates.user]
         return self.pool.assign(**{f"{TRAIT}known_pairs": known.astype(np.float32)}, **self.scores)
 
-    def fill(self, name: str, margins: Mapping[int, Margin]) -> None:
-        """Add a model's scores by training seed, and their standard deviations if it has any."""
+    def fill(self, name: str, margins: Mapping[int, Margin], doubts: Mapping[str, np.ndarray]) -> None:
+        """Add a model's scores by training seed, their standard deviations if it has any, and its doubt of users."""
+        for doubt, values in doubts.items():
+            self.scores[f"{TRAIT}{name}:{doubt}"] = values[self.candidates.user]
         certain = not any(margin.variance.any() for margin in margins.values())
         for seed, margin in margins.items():
             column = f"{name}{SEED}{seed}"
@@ -153,7 +155,8 @@ def _fill(tables: Mapping[Condition, _Table], cell: Cell, seeds: Sequence[int]) 
     cohorts = load_cohorts(layout.split(cell.dataset), views)
     for (role, shots), table in tables.items():
         known = cohorts[role].first(len(table.users)).known(shots)
-        table.fill(_name(cell), {n: rate(model, known, texts[role], table.candidates) for n, model in models.items()})
+        margins = {n: rate(model, known, texts[role], table.candidates) for n, model in models.items()}
+        table.fill(_name(cell), margins, user_doubts([*models.values()], known))
     return None
 
 
@@ -187,7 +190,8 @@ def _write(
     found = {shots: _diagnosed(table, against) for (role, shots), table in tables.items() if role == "unseen"}
     fewer = {shots: part for shots, part in found.items() if shots is not None}
     rules = _rules(tables, parameters.rules, [name for name in cells if name not in left_out])
-    whole = replace(found[None], about={**found[None].about, "left_out": dict(left_out)})
+    title = next(iter(cells.values())).dataset
+    whole = replace(found[None], about={**found[None].about, **_made_up(title), "left_out": dict(left_out)})
     whole.write(folder)
     for (role, shots), table in tables.items():
         if shots is None:
@@ -196,8 +200,17 @@ def _write(
     rules.to_parquet(folder / "rules.parquet", compression="zstd", index=False)
     _few(found).to_parquet(folder / "shots.parquet", compression="zstd", index=False)
     write_results(_rows(found, cells), folder / "results.parquet")
-    title = next(iter(cells.values())).dataset
     write_page(folder / "index.html", title, whole, rules if len(rules) else None, fewer, parameters.cost)
+
+
+def _made_up(dataset: str) -> dict[str, str]:
+    """What the page has to say of a dataset that was made from sample files."""
+    source = read_object(layout.prepared(dataset) / "source.json")
+    return (
+        {"made from": "sample files: these figures say nothing about the published data"}
+        if source.get("sample")
+        else {}
+    )
 
 
 def _diagnosed(table: _Table, against: Mapping[str, str]) -> Diagnosis:

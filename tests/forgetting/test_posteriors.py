@@ -17,7 +17,7 @@ from prefactor.methods.storage import load_model, load_users, save_model, save_u
 from prefactor.seeds import generator
 
 USERS = ("ada", "7", "zoë", "71", "user-0000001")
-OF_USERS = {"lore": "logits", "pal": "logits", "pref": "user_weight", "eb": "first.user_weight"}
+OF_USERS = {"lore": "logits", "pal": "logits", "pref": "user_weight", "prob": "user_weight", "eb": "first.user_weight"}
 
 
 def write_model(folder: Path, method: str) -> None:

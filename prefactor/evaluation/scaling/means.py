@@ -47,12 +47,13 @@ def model_means(
 ) -> Means:
     """Of one model, mean over its training seeds; ``model`` "" is gold's own choice."""
     columns, without, chance = [], [], []
+    traits = frame.pool.traits_of(model)
     for seed in range(seeds):
         table = frame.table(model, seed, sizes)
         whole = frame.sums(table)
-        own, at = _columns(whole, sizes, frame.pool.traits)
+        own, at = _columns(whole, sizes, traits)
         columns.append(own)
-        rows = [_columns(sums, sizes, frame.pool.traits)[0].mean(0) for sums in left_out(model, seed, table)]
+        rows = [_columns(sums, sizes, traits)[0].mean(0) for sums in left_out(model, seed, table)]
         without.append(np.array(rows).reshape(len(rows), own.shape[1]))
         chance.append(_deviation(whole))
     users = np.mean(columns, axis=0)

@@ -67,6 +67,12 @@ class Pool:
         """Whose scores there are."""
         return tuple(self.blocks[0].scores)
 
+    def traits_of(self, model: str) -> dict[str, np.ndarray]:
+        """(U,) by name, of one model: all that are called ``<model>:<name>``, and those that are no other model's."""
+        others = [f"{name}:" for name in self.models if name != model]
+        own = {name: trait for name, trait in self.traits.items() if not name.startswith(tuple(others))}
+        return {name.removeprefix(f"{model}:"): trait for name, trait in own.items()}
+
     @property
     def least(self) -> int:
         """Candidates of the smallest set."""

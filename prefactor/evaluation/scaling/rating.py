@@ -1,6 +1,6 @@
 """How a trained model scores every candidate of every user: all users at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -76,6 +76,13 @@ def rate(
             margin = judge(users, candidates.text[found], candidates.user[found] - first)
             mean[found], variance[found] = margin.mean, margin.variance
     return Margin(mean, variance)
+
+
+@torch.no_grad()
+def user_doubts(models: Sequence[RewardModel], known: PairBatch) -> dict[str, np.ndarray]:
+    """(U,) by name: what models of several training seeds offer as doubt about each user, their mean."""
+    found = [model.uncertainties(model.adapt(known)) for model in models]
+    return {name: np.mean([each[name].numpy() for each in found], axis=0) for name in found[0]}
 
 
 def _judge(model: RewardModel, texts: Responses) -> Judge:

@@ -23,6 +23,12 @@ def test_models_have_their_seeds_and_deviations_are_no_scores() -> None:
     assert pool.traits["pairs"].tolist() == [4, 4]
 
 
+def test_a_trait_may_be_about_one_model_alone() -> None:
+    pool = read_pool(table().assign(**{"user:vrf:sigma": 0.5, "user:bt:sigma": 0.7}))
+    assert {name: values[0] for name, values in pool.traits_of("vrf").items()} == {"pairs": 4, "sigma": 0.5}
+    assert {name: values[0] for name, values in pool.traits_of("bt").items()} == {"pairs": 4, "sigma": 0.7}
+
+
 def test_the_order_of_rows_does_not_matter() -> None:
     straight, mixed = (read_pool(rows).blocks[0] for rows in (table(), table().sample(frac=1, random_state=3)))
     assert (straight.gold == mixed.gold).all() and (straight.scores["vrf"] == mixed.scores["vrf"]).all()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from prefactor.evaluation.scaling.rating import Candidates, rate
+from prefactor.evaluation.scaling.rating import Candidates, rate, user_doubts
 from prefactor.preferences import PairBatch, Responses
 from tests.methods.test_contract import SMALL, make_model
 from tests.worlds import make_pairs
@@ -83,3 +83,16 @@ def test_a_set_is_of_one_user_and_query() -> None:
     found = Candidates.of(pool, ("b", "a"))
     assert found.user.tolist() == [1, 0, 1, 0] and found.turn.tolist() == [0, 0, 1, 0]
     assert [found.text_ids[row] for row in found.text] == list("1234")
+
+
+def test_doubt_of_users_is_the_mean_over_training_seeds(known: PairBatch) -> None:
+    first, second = make_model("vrf"), make_model("vrf")
+    with torch.no_grad():
+        second.basis_log_std.add_(0.5)
+        for parameter in second.encoder.parameters():
+            parameter.mul_(0.5)
+    own = [model.uncertainties(model.adapt(known)) for model in (first, second)]
+    found = user_doubts([first, second], known)
+    assert found.keys() == own[0].keys() and "sigma" in found
+    assert found["sigma"] == pytest.approx(((own[0]["sigma"] + own[1]["sigma"]) / 2).detach().numpy())
+    assert user_doubts([make_model("bt")], known) == {}
