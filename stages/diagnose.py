@@ -1,32 +1,26 @@
 """Stage diagnose: what choosing among more candidates gains by every model of the run, and what keeps it from more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 
 from prefactor import layout
 from prefactor.atomic import atomic_folder, write_json
-from prefactor.cohorts import Cohort, StateView, load_cohorts, text_ids
+from prefactor.cohorts import load_cohorts, text_ids
 from prefactor.errors import InputError
-from prefactor.evaluation.results import in_schema, write_results
+from prefactor.evaluation.results import write_results
 from prefactor.evaluation.scaling.diagnosis import Diagnosis
 from prefactor.evaluation.scaling.diagnosis import diagnose as diagnosed
-from prefactor.evaluation.scaling.pool import SEED, STD, TRAIT, read_pool
+from prefactor.evaluation.scaling.pool import read_pool
 from prefactor.evaluation.scaling.pools import Limits, find_pool, read_asked
-from prefactor.evaluation.scaling.rating import Candidates, rate, user_doubts
-from prefactor.evaluation.scaling.rows import scaling_rows
-from prefactor.evaluation.scaling.rules.scored import ScoredPool
-from prefactor.evaluation.scaling.rules.search import COLUMNS, compare_rules
+from prefactor.evaluation.scaling.rows import scaling_rows, with_shots
+from prefactor.evaluation.scaling.scored_table import ScoredTable, compared_by_rules
 from prefactor.evaluation.variants import DEFAULT
 from prefactor.layout import Cell
-from prefactor.methods.base import Margin
 from prefactor.parameters import build, load_parameters, section
-from prefactor.preferences import Responses
 from prefactor.reading import read_object
 from prefactor.reporting.diagnosis import write_page
 from stages.evaluate import leakage_rule
@@ -45,6 +39,10 @@ class RuleParameters:
     models: tuple[str, ...] = ()
     common: str | None = None
 
+    def among(self, names: Collection[str]) -> tuple[list[str], str | None]:
+        """Those that are among ``names``."""
+        return [name for name in self.models if name in names], self.common if self.common in names else None
+
 
 @dataclass(frozen=True)
 class DiagnosisParameters:
@@ -53,6 +51,7 @@ class DiagnosisParameters:
     users       unseen users, and validation users that a rule of choosing is chosen by
     queries     of each user
     candidates  of each query, at most
+    kinds       of queries that count, where a source's candidates have a column ``kind``; all by default
     shots       sizes |C| at which unseen users' figures are asked for, beside all that is known of them
     against     pairs of models whose figures are compared, where both are in the run
     rules       of choosing that are tried beside the plain one
@@ -62,6 +61,7 @@ class DiagnosisParameters:
     users: int = 300
     queries: int = 40
     candidates: int = 32
+    kinds: tuple[str, ...] = ()
     shots: tuple[int, ...] = (3,)
     against: Mapping[str, str] = field(default_factory=dict)
     rules: RuleParameters = field(default_factory=RuleParameters)
@@ -70,12 +70,12 @@ class DiagnosisParameters:
     def __post_init__(self) -> None:
         if self.users < 1:
             raise ValueError(f"users must be at least 1, got {self.users}")
-        self.limits.__post_init__()
+        _ = self.limits  # raises for what leaves no choice
 
     @property
     def limits(self) -> Limits:
-        """How much is taken of a pool."""
-        return Limits(self.queries, self.candidates)
+        """How much is taken of a pool. Raises ValueError for too little."""
+        return Limits(self.queries, self.candidates, self.kinds)
 
 
 def diagnose(dataset: str, backbone: str) -> None:
@@ -84,7 +84,7 @@ def diagnose(dataset: str, backbone: str) -> None:
     asked = run_parameters()
     with atomic_folder(layout.diagnosis(dataset, backbone)) as scratch:
         tables = _tables(dataset, parameters)
-        missing = NO_GOLD if not tables else NO_CHOICE if not len(tables["unseen", None].pool) else None
+        missing = NO_GOLD if not tables else NO_CHOICE if not len(tables["unseen", None]) else None
         if missing is not None:
             write_json(scratch / "about.json", {"left_out": {"everything": missing}})
             return
@@ -94,81 +94,35 @@ def diagnose(dataset: str, backbone: str) -> None:
         _write(scratch, {_name(cell): cell for cell in cells}, tables, parameters, left_out)
 
 
-@dataclass
-class _Table:
-    """Candidates of one role's users, and the scores that are filled in, by column.
-
-    ``rows`` are the candidates' numbers among the split's texts; -1 for one that is in no pair.
-    """
-
-    users: Cohort
-    pool: pd.DataFrame
-    candidates: Candidates
-    rows: torch.Tensor
-    shots: int | None
-    scores: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def whole(self) -> pd.DataFrame:
-        """Everything, with how many pairs are known of each user."""
-        known = self.users.known(self.shots).pairs_per_user().numpy()[self.candidates.user]
-        return self.pool.assign(**{f"{TRAIT}known_pairs": known.astype(np.float32)}, **self.scores)
-
-    def fill(self, name: str, margins: Mapping[int, Margin], doubts: Mapping[str, np.ndarray]) -> None:
-        """Add a model's scores by training seed, their standard deviations if it has any, and its doubt of users."""
-        for doubt, values in doubts.items():
-            self.scores[f"{TRAIT}{name}:{doubt}"] = values[self.candidates.user]
-        certain = not any(margin.variance.any() for margin in margins.values())
-        for seed, margin in margins.items():
-            column = f"{name}{SEED}{seed}"
-            self.scores[column] = margin.mean.numpy()
-            if not certain:
-                self.scores[f"{STD}{column}"] = margin.variance.sqrt().numpy()
-
-
-def _tables(dataset: str, parameters: DiagnosisParameters) -> dict[Condition, _Table]:
+def _tables(dataset: str, parameters: DiagnosisParameters) -> dict[Condition, ScoredTable]:
     """By role and known pairs, without scores; none where nobody knows what candidates are worth."""
     prepared, split = layout.prepared(dataset), layout.split(dataset)
-    cohorts, found = load_cohorts(split, {}), dict[Condition, _Table]()
-    numbers = pd.Index(text_ids(split))
+    cohorts, found = load_cohorts(split, {}), dict[Condition, ScoredTable]()
+    numbers = text_ids(split)
     for role in ("unseen", "validation"):
         users = cohorts[role].first(parameters.users)
-        pool = find_pool(prepared, read_asked(prepared, split, role, users.user_ids), parameters.limits)
+        pool = find_pool(prepared, read_asked(split, role, users.user_ids), parameters.limits)
         if pool is None:
             return {}
-        candidates = Candidates.of(pool, users.user_ids)
-        rows = torch.from_numpy(numbers.get_indexer(list(candidates.text_ids)))
-        for shots in (None, *(parameters.shots if role == "unseen" else ())):
-            found[role, shots] = _Table(users, pool, candidates, rows, shots)
+        table = found[role, None] = ScoredTable.of(users, pool, numbers)
+        if role == "unseen":
+            found |= {(role, shots): table.told(shots) for shots in parameters.shots}
     return found
 
 
-def _fill(tables: Mapping[Condition, _Table], cell: Cell, seeds: Sequence[int]) -> str | None:
+def _fill(tables: Mapping[Condition, ScoredTable], cell: Cell, seeds: Sequence[int]) -> str | None:
     """Add the scores of a cell's models; why not, where they cannot score every candidate."""
     states = cell_states(cell, read_object(cell.model / "training.json")["backbone"])
     models = {seed: seed_model(cell, seed) for seed in seeds}
     views = cell_views(cell, states, models.values())
     try:
-        texts = {role: _texts(cell, views, table) for (role, shots), table in tables.items() if shots is None}
+        texts = {role: table.texts(views) for (role, shots), table in tables.items() if shots is None}
     except InputError as error:
         return str(error)
     cohorts = load_cohorts(layout.split(cell.dataset), views)
-    for (role, shots), table in tables.items():
-        known = cohorts[role].first(len(table.users)).known(shots)
-        margins = {n: rate(model, known, texts[role], table.candidates) for n, model in models.items()}
-        table.fill(_name(cell), margins, user_doubts([*models.values()], known))
+    for (role, _), table in tables.items():
+        table.score(_name(cell), models, cohorts[role].first(len(table.users)), texts[role])
     return None
-
-
-def _texts(cell: Cell, views: Mapping[str, StateView], table: _Table) -> Responses:
-    """A table's candidates as a cell's models read them. InputError for one that they cannot read."""
-    unknown = int((table.rows < 0).sum())
-    if not views and unknown:
-        raise InputError(
-            f"it knows texts from pairs alone, and {unknown} of {len(table.rows)} candidates are in no pair"
-        )
-    names = table.candidates.text_ids
-    return Responses({name: torch.from_numpy(view.gather(names)) for name, view in views.items()}, table.rows)
 
 
 def _name(cell: Cell) -> str:
@@ -179,27 +133,27 @@ def _name(cell: Cell) -> str:
 def _write(
     folder: Path,
     cells: Mapping[str, Cell],
-    tables: Mapping[Condition, _Table],
+    tables: Mapping[Condition, ScoredTable],
     parameters: DiagnosisParameters,
     left_out: Mapping[str, str],
 ) -> None:
     """All that is found of the tables."""
-    against = {
-        one: other for one, other in parameters.against.items() if {one, other} <= cells.keys() - left_out.keys()
-    }
+    scored = cells.keys() - left_out.keys()
+    against = {one: other for one, other in parameters.against.items() if {one, other} <= scored}
     found = {shots: _diagnosed(table, against) for (role, shots), table in tables.items() if role == "unseen"}
-    fewer = {shots: part for shots, part in found.items() if shots is not None}
-    rules = _rules(tables, parameters.rules, [name for name in cells if name not in left_out])
+    figures = with_shots({shots: part.figures for shots, part in found.items()})
+    unseen, validation = tables["unseen", None], tables["validation", None]
+    rules = compared_by_rules(validation, unseen, *parameters.rules.among(scored))
     title = next(iter(cells.values())).dataset
-    whole = replace(found[None], about={**found[None].about, **_made_up(title), "left_out": dict(left_out)})
+    about = found[None].about
+    about = {**about, **_made_up(title), "left_out": {**about.get("left_out", {}), **left_out}}
+    whole = replace(found[None], about=about)
     whole.write(folder)
-    for (role, shots), table in tables.items():
-        if shots is None:
-            name = "pools" if role == "unseen" else f"pools_{role}"
-            table.whole.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    rules.to_parquet(folder / "rules.parquet", compression="zstd", index=False)
-    _few(found).to_parquet(folder / "shots.parquet", compression="zstd", index=False)
-    write_results(_rows(found, cells), folder / "results.parquet")
+    written = {"pools": unseen.whole, "pools_validation": validation.whole, "rules": rules, "shots": figures}
+    for name, table in written.items():
+        table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
+    write_results(_rows(figures, cells), folder / "results.parquet")
+    fewer = {shots: part for shots, part in found.items() if shots is not None}
     write_page(folder / "index.html", title, whole, rules if len(rules) else None, fewer, parameters.cost)
 
 
@@ -213,27 +167,11 @@ def _made_up(dataset: str) -> dict[str, str]:
     )
 
 
-def _diagnosed(table: _Table, against: Mapping[str, str]) -> Diagnosis:
+def _diagnosed(table: ScoredTable, against: Mapping[str, str]) -> Diagnosis:
     return diagnosed(read_pool(table.whole), against=against)
 
 
-def _rules(tables: Mapping[Condition, _Table], parameters: RuleParameters, names: Sequence[str]) -> pd.DataFrame:
-    """What rules gain on unseen users, each with the parameter that validation users chose; empty without models."""
-    models = [name for name in parameters.models if name in names]
-    if not models or not len(tables["validation", None].pool):
-        return pd.DataFrame(columns=[*COLUMNS])
-    choosing, judging = (ScoredPool.read(tables[role, None].whole) for role in ("validation", "unseen"))
-    return compare_rules(choosing, judging, models, parameters.common if parameters.common in names else None)
-
-
-def _few(found: Mapping[int | None, Diagnosis]) -> pd.DataFrame:
-    """The figures of users of whom fewer pairs are known; column ``shots`` says how many."""
-    return pd.concat(
-        [part.figures.assign(shots=pd.array([shots] * len(part.figures), "Int64")) for shots, part in found.items()]
-    )
-
-
-def _rows(found: Mapping[int | None, Diagnosis], cells: Mapping[str, Cell]) -> pd.DataFrame:
+def _rows(figures: pd.DataFrame, cells: Mapping[str, Cell]) -> pd.DataFrame:
     """All figures in the results' schema."""
     any_cell = next(iter(cells.values()))
     protocol = leakage_rule(layout.split(any_cell.dataset))
@@ -242,8 +180,7 @@ def _rows(found: Mapping[int | None, Diagnosis], cells: Mapping[str, Cell]) -> p
         name: {"method": cell.method, "variant": cell.variant, "run": read_object(cell.model / "training.json")["run"]}
         for name, cell in cells.items()
     }
-    rows = [scaling_rows(part.figures, identity, trained, shots) for shots, part in found.items()]
-    return in_schema(pd.concat(rows, ignore_index=True))
+    return scaling_rows(figures, identity, trained)
 
 
 if __name__ == "__main__":

@@ -71,8 +71,9 @@ def _read(path: Path, roles: Roles) -> "pd.DataFrame":
     try:
         if path.name.endswith(CSV):
             names = (roles.user, roles.query, roles.candidate)
-            return pd.read_csv(path, dtype=dict.fromkeys(names, str))
-        return pd.read_parquet(path)
+            return pd.read_csv(path, converters=dict.fromkeys(names, str))  # "NA" may be a name
+        found = pd.read_parquet(path)
+        return found if isinstance(found.index, pd.RangeIndex) else found.reset_index()
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: name a parquet or CSV file of scored candidates") from error
     except (OSError, ValueError, pa.ArrowException) as error:  # pandas' own errors of CSV are ValueErrors

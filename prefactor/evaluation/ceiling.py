@@ -45,6 +45,20 @@ class Truth:
         """(N, S + 1) float32 scores and context by text id."""
         return self.table[[self.rows[text_id] for text_id in text_ids]]
 
+    def tastes(self, user_ids: Sequence[str]) -> np.ndarray:
+        """(U, C, S) utility vectors."""
+        return np.stack([self.utilities[user] for user in user_ids])
+
+    def utilities_of(self, user_ids: Sequence[str], text_ids: Sequence[str]) -> np.ndarray:
+        """(U, N) float64 utilities of texts, each in its context."""
+        known, tastes = self.gather(text_ids), self.tastes(user_ids)
+        scores, context = known[:, :-1].astype(np.float64), known[:, -1].astype(int)
+        found = np.empty((len(tastes), len(scores)))
+        for number in np.unique(context):
+            here = context == number
+            found[:, here] = tastes[:, number] @ scores[here].T  # (U,S)@(S,n) -> (U,n)
+        return found
+
 
 def read_truth(prepared: Path) -> Truth | Ratings | None:
     """The truth of a prepared dataset, or the ratings of one of rated items, or None where nobody knows either."""
@@ -91,9 +105,7 @@ def _judge(cohort: Cohort, truth: Truth, regressed: "Ridge | None") -> Judged:
     pairs = cohort.to_predict("evaluation")
     known = pairs.responses.views["truth"]
     scores = known[:, :-1] if regressed is None else regressed.predict(pairs.responses.views["states"])
-    utility = torch.from_numpy(np.stack([truth.utilities[user] for user in cohort.user_ids])).to(
-        scores.dtype
-    )  # (U,C,S)
+    utility = torch.from_numpy(truth.tastes(cohort.user_ids)).to(scores.dtype)  # (U,C,S)
     mine = utility[pairs.segment, known[pairs.chosen, -1].long()]  # (N,S)
     mean = ((scores[pairs.chosen] - scores[pairs.rejected]) * mine).sum(-1)  # (N,S),(N,S) -> (N,)
     margin = Margin(mean, torch.zeros_like(mean))

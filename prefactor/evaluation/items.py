@@ -181,6 +181,11 @@ def means_without_items(outcomes: Outcomes, users: int) -> np.ndarray:
     return np.divide(total - lost, left, out=np.full(left.shape, np.nan), where=left > 0)
 
 
+def dealt(count: int, most: int) -> np.ndarray:
+    """(count,) each item's own number, or of more than ``most`` items that of its block: BLOCKS at random, the same."""
+    return np.arange(count) if count <= most else np.random.default_rng(0).permutation(count) % BLOCKS
+
+
 def with_items_left_out(value: float, over_users: float, users: int, without: np.ndarray) -> Interval:
     """A figure with a 95 % interval over users and items: ``over_users`` is the variance that users alone give it.
 
@@ -248,11 +253,8 @@ def _frame(split: str, shots: int | None, found: Outcomes) -> pd.DataFrame:
 def _blocks(items: np.ndarray) -> tuple[np.ndarray, int]:
     """(N, M) the items' numbers from 0, or those of their blocks where they are many; and how many there are."""
     names, number = np.unique(items, return_inverse=True)
-    count = len(names)
-    if count > MANY_ITEMS:
-        block = np.random.default_rng(0).permutation(count) % BLOCKS
-        number, count = block[number], BLOCKS
-    return number.reshape(items.shape), count
+    block = dealt(len(names), MANY_ITEMS)
+    return block[number].reshape(items.shape), int(block.max(initial=-1)) + 1
 
 
 def _size(group: Outcomes) -> int:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
@@ -18,8 +17,9 @@ from torch import Tensor
 from prefactor.cohorts import Cohort, StateView
 from prefactor.evaluation.accuracy import asked_of_everyone
 from prefactor.evaluation.ceiling import Truth
+from prefactor.evaluation.compared import compared_candidates, least
 from prefactor.methods.base import RewardModel, UserState
-from prefactor.preferences import PairBatch, Responses, content_id
+from prefactor.preferences import PairBatch, Responses
 
 UTILITY_CORRELATION = "utility_correlation"
 WEIGHT_COSINE, WEIGHT_DISTANCE = "weight_cosine", "weight_distance"
@@ -56,9 +56,9 @@ class CandidatePool:
         scores, context = known[..., :-1], known[:, 0, -1].astype(int)
         tastes = {}
         for role, cohort in cohorts.items():
-            mine = np.stack([truth.utilities[user] for user in cohort.user_ids])[:, context]  # (U,Q,S)
-            utility = np.einsum("uqs,qrs->uqr", mine, scores)
-            tastes[role] = Tastes(torch.from_numpy(utility), torch.from_numpy(mine.mean(1)))
+            utility = truth.utilities_of(cohort.user_ids, names).reshape(-1, *shape)  # (U,Q*R) -> (U,Q,R)
+            weight = truth.tastes(cohort.user_ids)[:, context].mean(1)  # (U,Q,S) -> (U,S)
+            tastes[role] = Tastes(torch.from_numpy(utility), torch.from_numpy(weight))
         read = {name: torch.from_numpy(view.gather(names)) for name, view in views.items()}
         return cls(Responses(read, torch.full((len(names),), -1)), torch.from_numpy(scores), tastes)
 
@@ -154,16 +154,9 @@ def _centred_ranks(values: Tensor) -> Tensor:
 
 
 def _candidates(prepared: Path, split: Path) -> list[list[str]]:
-    """Text ids of the candidates of PROMPTS evaluation prompts; of all with the most common number of candidates.
-
-    A candidate that nobody compared has no states, and is no candidate here.
-    """
+    """Text ids of the candidates of PROMPTS evaluation prompts; of all with the most common number of candidates."""
     wanted = pq.read_table(split / "pairs.parquet", columns=["group_id"], filters=[("part", "=", "evaluation")])
-    table = pq.read_table(prepared / "candidates.parquet", columns=["group_id", "text_id"]).to_pandas()
-    texts = pq.read_table(prepared / "texts.parquet", columns=["text_id"])["text_id"].to_pylist()
-    kept = table["group_id"].isin(wanted["group_id"].to_pylist()) & table["text_id"].isin(texts)
-    groups = table[kept].groupby("group_id")["text_id"].apply(list)
+    table = compared_candidates(prepared)
+    groups = table[table["group_id"].isin(wanted["group_id"].to_pylist())].groupby("group_id")["text_id"].apply(list)
     size = groups.map(len).mode()[0]
-    chosen = groups[groups.map(len) == size]
-    order = np.argsort([content_id(name) for name in chosen.index])
-    return [chosen.iloc[number] for number in order[:PROMPTS]]
+    return [groups[name] for name in least(groups.index[groups.map(len) == size], PROMPTS)]

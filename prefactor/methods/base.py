@@ -130,6 +130,17 @@ class RewardModel(nn.Module, ABC):
         Only differences of rewards mean anything, so this is the reward to show, and its variance the one to quote.
         """
 
+    def read(self, responses: Responses) -> Responses:
+        """What the rewards of T responses are made of, whoever judges them: made once, for any ``against_mean_of``.
+
+        A method overrides both, or neither: then responses are taken as they are.
+        """
+        return responses
+
+    def against_mean_of(self, users: UserState, read: Responses, segment: Tensor) -> Margin:
+        """``against_mean`` of responses that have been ``read``, or of some of their rows."""
+        return self.against_mean(users, read, segment)
+
     @classmethod
     def stream(cls) -> str:
         """The name of its stream of random numbers: its own, unless it is drawn as another method."""

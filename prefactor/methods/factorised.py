@@ -11,6 +11,8 @@ from prefactor.methods.standardised import StandardisedReward
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_mean
 
+BASIS = "basis"  # the view of responses that have been read
+
 
 class FactorisedReward(StandardisedReward):
     """A reward that is a user weight times shared basis rewards; the subclass says where weights come from.
@@ -74,5 +76,12 @@ class FactorisedReward(StandardisedReward):
         return self.judge(users, pairs.segment, self.basis_differences(pairs))
 
     def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:
-        phi = self.basis(responses)  # (T,K)
+        return self.against_mean_of(users, self.read(responses), segment)
+
+    def read(self, responses: Responses) -> Responses:
+        """Their basis rewards (T, K)."""
+        return Responses({BASIS: self.basis(responses)}, responses.text)
+
+    def against_mean_of(self, users: UserState, read: Responses, segment: Tensor) -> Margin:
+        phi = read.views[BASIS]  # (T,K)
         return self.judge(users, segment, phi - segment_mean(phi, segment, len(users))[segment])

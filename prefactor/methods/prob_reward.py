@@ -7,11 +7,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prefactor.methods.base import Margin, UserState
-from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.factorised import BASIS, FactorisedReward
 from prefactor.methods.prob_noise import Noise, NoiseParameters
 from prefactor.methods.prob_scores import known_margins, logits_of, negative_log_likelihood, unit_of
 from prefactor.preferences import PairBatch, Responses
 from prefactor.segments import segment_mean, segment_sum
+
+NOISE = "noise"  # the view of responses that have been read, beside that of their basis rewards
 
 
 class ProbabilisticReward(FactorisedReward):
@@ -89,14 +91,22 @@ class ProbabilisticReward(FactorisedReward):
     def compare(self, users: UserState, pairs: PairBatch) -> Margin:
         return self.in_logits(self.difference(self.weights(users), pairs))
 
-    def against_mean(self, users: UserState, responses: Responses, segment: Tensor) -> Margin:
+    def read(self, responses: Responses) -> Responses:
+        """Their basis rewards (T, K), and psi and c (T, K + 1) if it has a variance."""
+        states = self.reward_states(responses)
+        views = {BASIS: self.phi(states)}
+        if self.noise is not None:
+            views[NOISE] = self.noise(states)
+        return Responses(views, responses.text)
+
+    def against_mean_of(self, users: UserState, read: Responses, segment: Tensor) -> Margin:
         """The variance of r_y less the mean of M independent rewards is s_y^2 (1 - 2 / M) + sum of s^2 / M^2."""
-        states, own = self.reward_states(responses), self.weights(users)[segment]
-        mean = (own * self.phi(states)).sum(-1)  # (T,K),(T,K) -> (T,)
+        own = self.weights(users)[segment]
+        mean = (own * read.views[BASIS]).sum(-1)  # (T,K),(T,K) -> (T,)
         mean = mean - segment_mean(mean, segment, len(users))[segment]
         if self.noise is None:
             return self.in_logits(Margin(mean, torch.zeros_like(mean)))
-        variance = self.noise.variance(own, self.noise(states))  # (T,)
+        variance = self.noise.variance(own, read.views[NOISE])  # (T,)
         several = torch.bincount(segment, minlength=len(users))[segment].to(variance)  # (T,) M
         of_mean = segment_sum(variance, segment, len(users))[segment] / several.square()
         return self.in_logits(Margin(mean, (variance * (1 - 2 / several) + of_mean).clamp(min=0)))

@@ -12,7 +12,7 @@ from prefactor.evaluation.ranking import REFERENCES, THIRDS, metric_of, third_me
 from prefactor.evaluation.uncertainty import BT, BY_CONFIDENCE, COMBINED, FITTED, FITTED_BEFORE, GENERAL, OF_QUESTIONS
 from prefactor.reporting import figures
 from prefactor.reporting.candidates import meanings, name_of, role_of, roles
-from prefactor.reporting.estimates import CORRELATION, PERCENT, Estimate
+from prefactor.reporting.estimates import PERCENT, SIGNED, Estimate
 from prefactor.reporting.panels import Panel, Styles, spoken
 from prefactor.reporting.style import Style
 from prefactor.reporting.tables import ACCURACY, Cell, Contender, Row, Section, Table, cell_of
@@ -181,8 +181,8 @@ def _beside_bt(section: Section, item: Contender, above: Sequence[str], rest: Se
 
 
 def _ahead(name: str, paired: Estimate) -> str:
-    interval = paired.widest.interval(CORRELATION) or "no interval"
-    return f"{name_of(name)} ({CORRELATION.text(paired.value)}, {interval})"
+    interval = paired.widest.interval(SIGNED) or "no interval"
+    return f"{name_of(name)} ({SIGNED.text(paired.value)}, {interval})"
 
 
 def _beforehand(names: Sequence[str]) -> str:
@@ -207,9 +207,9 @@ def _how_intervals(section: Section) -> tuple[str, ...]:
 
 def _is_above_zero(estimate: Estimate | None) -> bool:
     """Whether the low end of the wider interval, as it is printed, is above 0."""
-    return estimate is not None and round(estimate.widest.low * CORRELATION.factor, CORRELATION.decimals) > 0
+    return estimate is not None and round(estimate.widest.low * SIGNED.factor, SIGNED.decimals) > 0
 
 
 def _listed(section: Section, item: Contender, names: Sequence[str]) -> str:
     values = {name: section.get(item, metric_of(name), SPLIT) for name in names}
-    return ", ".join(f"{name_of(name)} ({CORRELATION.text(e.value)})" for name, e in values.items() if e)
+    return ", ".join(f"{name_of(name)} ({SIGNED.text(e.value)})" for name, e in values.items() if e)

@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
+
+import pandas as pd
 
 from prefactor.evaluation.recovery import UTILITY_CORRELATION, WEIGHT_COSINE
 
@@ -30,8 +32,14 @@ class Scale:
 
 PERCENT = Scale(100.0, 1, False, "%")
 POINTS = Scale(100.0, 1, True, "points")
-CORRELATION = Scale(1.0, 2, True, "")
+SIGNED = Scale(1.0, 2, True, "")
+UNSIGNED = Scale(1.0, 2, False, "")
 PLAIN = Scale(1.0, 3, False, "")
+
+
+def short(value: float) -> str:
+    """As few digits as it has: ``0.5``, ``4``, and with a minus sign that is one."""
+    return f"{value:g}".replace("-", MINUS)
 
 
 def scale_of(metric: str) -> Scale:
@@ -41,7 +49,7 @@ def scale_of(metric: str) -> Scale:
         return PERCENT
     if metric.startswith("accuracy"):
         return POINTS if "minus" in metric else PERCENT
-    return CORRELATION if metric.startswith(("uncertainty", UTILITY_CORRELATION, WEIGHT_COSINE)) else PLAIN
+    return SIGNED if metric.startswith(("uncertainty", UTILITY_CORRELATION, WEIGHT_COSINE)) else PLAIN
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,12 @@ class Estimate:
     n_pairs: int | None = None
     low_items: float = math.nan
     high_items: float = math.nan
+
+    @classmethod
+    def of_row(cls, row: Any) -> Self:
+        """A row of figures, which may lack ``n_pairs``; one NaN for all, so that estimates of equal rows are equal."""
+        value, low, high, *items = map(_real, (row.value, row.ci_low, row.ci_high, row.low_items, row.high_items))
+        return cls(value, low, high, whole(row.n_users), whole(getattr(row, "n_pairs", None)), *items)
 
     @property
     def has_interval(self) -> bool:
@@ -79,3 +93,12 @@ class Estimate:
         if not self.has_interval:
             return ""
         return f"{scale.text(self.low)}{' to ' if scale.signed else joiner}{scale.text(self.high)}"
+
+
+def whole(value: Any) -> int | None:
+    """A count; None for any null."""
+    return None if pd.isna(value) else int(value)
+
+
+def _real(value: Any) -> float:
+    return math.nan if pd.isna(value) else float(value)

@@ -9,10 +9,9 @@ from prefactor.reporting.name import Name
 from prefactor.reporting.tables import Cell
 from prefactor.reporting.verdict import PERCENT_SIGN
 
-GAIN = Scale(1.0, 2, True, "sd")
+IN_SPREADS = Scale(1.0, 2, True, "sd")
 BITS = Scale(1.0, 2, False, "bits")
 NATS = Scale(1.0, 2, False, "nats")
-RATIO = Scale(1.0, 2, False, "")
 COUNT = Scale(1.0, 0, False, "")
 COIN = 0.5
 
@@ -34,6 +33,14 @@ def standing(estimate: Estimate, against: float) -> Standing:
     if widest.has_interval and widest.low > against:
         return Standing.ABOVE
     return Standing.BELOW if widest.has_interval and widest.high < against else Standing.OPEN
+
+
+def beside(own: Estimate, other: Estimate) -> Standing:
+    """Where an estimate lies beside another: two are told apart where their wider intervals do not meet."""
+    widest = other.widest
+    if standing(own, widest.high) is Standing.ABOVE:
+        return Standing.ABOVE
+    return Standing.BELOW if standing(own, widest.low) is Standing.BELOW else Standing.OPEN
 
 
 def cell(estimate: Estimate | None, scale: Scale) -> Cell:

@@ -15,7 +15,7 @@ from prefactor.evaluation.ranking import THIRDS, metric_of, third_metric
 from prefactor.evaluation.recovery import RECOVERY, UTILITY_CORRELATION, WEIGHT_COSINE, WEIGHT_DISTANCE
 from prefactor.evaluation.results import ALL_SEEDS
 from prefactor.evaluation.slices import BY_ATTRIBUTE, FROM_OTHERS
-from prefactor.reporting.estimates import TO, Estimate, scale_of
+from prefactor.reporting.estimates import TO, Estimate, scale_of, whole
 from prefactor.reporting.style import Style, method_colours, method_name
 
 IDENTITY = ["dataset", "protocol", "backbone", "method", "variant", "setting", "seed", "split", "shots", "metric"]
@@ -374,22 +374,16 @@ def _section(dataset: str, protocol: str, backbone: str, rows: pd.DataFrame) -> 
         setting, other = _without_against(row.setting)
         if other != against.get(row.metric, other):
             continue
-        key = Key(Contender(row.method, row.variant, setting), row.metric, row.split, _whole(row.shots))
+        key = Key(Contender(row.method, row.variant, setting), row.metric, row.split, whole(row.shots))
         if row.metric == FROM_BASE:
             bases[key.contender] = other
         if row.seed == ALL_SEEDS:
-            estimates[key] = _estimate(row)
+            estimates[key] = Estimate.of_row(row)
         else:
             seeds.setdefault(key, {})[row.seed] = row.value
-    groups = {_group(row): _estimate(row) for row in rows[of_groups].itertuples(index=False)}
+    groups = {_group(row): Estimate.of_row(row) for row in rows[of_groups].itertuples(index=False)}
     named = against[DIFFERENCE], against[FROM_VRF], bases
     return Section(dataset, protocol, backbone, estimates, seeds, *named, _shares(rows), groups)
-
-
-def _estimate(row: Any) -> Estimate:
-    ends = _real(row.low_items), _real(row.high_items)
-    counts = _whole(row.n_users), _whole(row.n_pairs)
-    return Estimate(row.value, row.ci_low, row.ci_high, *counts, *ends)
 
 
 def _group(row: Any) -> Group:
@@ -415,11 +409,3 @@ def _without_against(setting: str) -> tuple[str, str]:
     parts = setting.split(";")
     named = [part.removeprefix(AGAINST) for part in parts if part.startswith(AGAINST)]
     return ";".join(part for part in parts if not part.startswith(AGAINST)), named[0] if named else ""
-
-
-def _real(value: float) -> float:
-    return math.nan if pd.isna(value) else value  # one NaN for all, so that sections of equal rows are equal
-
-
-def _whole(value: object) -> int | None:
-    return None if pd.isna(value) else int(value)  # type: ignore[call-overload]

@@ -107,7 +107,11 @@ def test_utilities_by_context_and_the_mean_of_two_tastes(tmp_path: Path) -> None
     truth = read_truth(tmp_path)
     assert isinstance(truth, Truth)
     np.testing.assert_allclose(truth.utilities["u0"], [[2, 0, 0], [0, 3, 1]])
-    np.testing.assert_array_equal(truth.gather([str(text) for text in range(8)])[:, -1], [0, 1] * 4)
+    names = [str(text) for text in range(8)]
+    known = truth.gather(names)
+    np.testing.assert_array_equal(known[:, -1], [0, 1] * 4)
+    own = [truth.utilities["u0"][int(row[-1])] @ row[:-1] for row in known]
+    np.testing.assert_allclose(truth.utilities_of(("u0", "u0"), names), [own, own], rtol=1e-6)
 
 
 def test_a_source_without_contexts_has_one_that_holds_everywhere(tmp_path: Path) -> None:

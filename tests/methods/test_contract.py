@@ -271,6 +271,17 @@ def test_rewards_against_the_mean_sum_to_zero_and_differ_like_margins(model: Rew
     torch.testing.assert_close(centred.mean - centred.mean[0], plain - plain[0], atol=1e-5, rtol=1e-4)
 
 
+def test_responses_that_were_read_once_are_judged_as_they_are(model: RewardModel) -> None:
+    """Of all that were read some rows are asked for, one of them twice."""
+    pairs = make_pairs(3, 5)
+    users, segment = model.adapt(pairs), torch.tensor([0, 2, 0, 1, 2, 0, 1])
+    rows = torch.tensor([7, 3, 3, 50, 12, 0, 9])
+    found = model.against_mean_of(users, model.read(pairs.responses)[rows], segment)
+    own = model.against_mean(users, pairs.responses[rows], segment)
+    torch.testing.assert_close(found.mean, own.mean, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.variance, own.variance, atol=1e-5, rtol=1e-5)
+
+
 def test_files_come_back_equal(model: RewardModel, tmp_path) -> None:
     pairs = make_pairs(8, 4, seen=True)
     model.finish(pairs)

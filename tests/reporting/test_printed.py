@@ -9,6 +9,7 @@ from prefactor.reporting.name import Name
 from prefactor.reporting.printed import (
     TOLD_APART,
     Standing,
+    beside,
     cell,
     clauses,
     listed,
@@ -33,6 +34,20 @@ NARROW, WIDE = Estimate(0.6, 0.55, 0.65), Estimate(0.6, 0.55, 0.65, low_items=0.
 )
 def test_the_wider_interval_decides(estimate: Estimate, where: Standing) -> None:
     assert standing(estimate, 0.5) is where
+
+
+@pytest.mark.parametrize(
+    ("own", "where"),
+    [
+        (Estimate(0.8, 0.73, 0.9), Standing.ABOVE),
+        (Estimate(0.8, 0.70, 0.9), Standing.OPEN),
+        (Estimate(0.8, 0.73, 0.9, low_items=0.7, high_items=0.95), Standing.OPEN),
+        (Estimate(0.4, 0.35, 0.47), Standing.BELOW),
+        (Estimate(0.8), Standing.OPEN),
+    ],
+)
+def test_two_are_told_apart_where_their_wider_intervals_do_not_meet(own: Estimate, where: Standing) -> None:
+    assert beside(own, WIDE) is where and beside(own, Estimate(0.6)) is Standing.OPEN
 
 
 def test_sentences_name_everybody_with_the_interval_that_decides() -> None:

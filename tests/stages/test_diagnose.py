@@ -1,21 +1,16 @@
-"""Stage diagnose where there is nothing to choose by, and models it cannot ask; a whole run is in test_pipeline."""
+"""Stage diagnose where there is nothing to choose by, and what it is asked for; a whole run is in test_pipeline."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
-from prefactor.cohorts import Cohort
 from prefactor.errors import InputError
-from prefactor.evaluation.scaling.rating import Candidates
 from prefactor.layout import Cell
-from prefactor.methods.base import Margin
 from prefactor.parameters import build
-from prefactor.preferences import PairBatch, Responses
 from stages import diagnose as stage
-from stages.diagnose import DiagnosisParameters, diagnose
+from stages.diagnose import DiagnosisParameters, RuleParameters, diagnose
 
 COLUMNS = ["user_id", "role", "part", "rank", "group_id", "chosen", "rejected"]
 PAIRS = [
@@ -62,39 +57,6 @@ def test_a_dataset_that_leaves_no_choice_says_so(project: Path) -> None:
     assert "no user has two" in (project / "reports/diagnosis/d/b/about.json").read_text()
 
 
-@pytest.fixture
-def table() -> stage._Table:
-    nobody = torch.full((1,), -1)
-    pairs = PairBatch(Responses({}, torch.arange(2)), *torch.zeros(3, 0, dtype=torch.int64), nobody)
-    users = Cohort("unseen", ("eve",), pairs, torch.zeros(0), torch.zeros(0))
-    pool = pd.DataFrame({"user": "eve", "query": "p", "candidate": ["p1", "p2"], "gold": [0.0, 1.0]})
-    return stage._Table(users, pool, Candidates.of(pool, ("eve",)), torch.tensor([0, -1]), None)
-
-
-def test_who_reads_texts_numbers_alone_is_asked_only_where_all_have_one(table: stage._Table) -> None:
-    cell = Cell("d", "b", "item_mean", "default")
-    with pytest.raises(InputError, match="1 of 2 candidates are in no pair"):
-        stage._texts(cell, {}, table)
-    table.rows = torch.tensor([0, 3])
-    assert stage._texts(cell, {}, table).text.tolist() == [0, 3]
-
-
-def test_deviations_are_kept_of_models_that_have_any(table: stage._Table) -> None:
-    mean, sure, unsure = torch.tensor([-1.0, 1.0]), torch.zeros(2), torch.tensor([0.0, 4.0])
-    table.fill("bt", {0: Margin(mean, sure), 1: Margin(mean, sure)})
-    table.fill("vrf", {0: Margin(mean, sure), 1: Margin(-mean, unsure)})
-    assert [*table.whole.columns[4:]] == [
-        "user:known_pairs",
-        "bt#0",
-        "bt#1",
-        "vrf#0",
-        "std:vrf#0",
-        "vrf#1",
-        "std:vrf#1",
-    ]
-    assert table.whole["std:vrf#1"].tolist() == [0, 2] and table.whole["vrf#1"].tolist() == [1, -1]
-
-
 def test_a_variant_has_a_name_of_its_own() -> None:
     names = [stage._name(Cell("d", "b", "vrf", variant)) for variant in ("default", "published")]
     assert names == ["vrf", "vrf/published"]
@@ -104,3 +66,9 @@ def test_a_variant_has_a_name_of_its_own() -> None:
 def test_too_little_to_choose_among_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError, match="must be at least"):
         build(DiagnosisParameters, wrong, "diagnosis")
+
+
+def test_rules_are_tried_on_models_that_have_scores() -> None:
+    rules = RuleParameters(("vrf", "pref"), "bt")
+    assert rules.among({"pref", "bt", "lr"}) == (["pref"], "bt")
+    assert rules.among({"vrf"}) == (["vrf"], None)

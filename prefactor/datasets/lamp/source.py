@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from prefactor.datasets.inputs import combined_sha256
-from prefactor.datasets.lamp.candidates import CandidateFile, read_candidates
+from prefactor.datasets.lamp.candidates import QUESTION, CandidateFile, read_candidates
 from prefactor.datasets.lamp.parameters import LampParameters
 from prefactor.datasets.lamp.published import Published, find_published
 from prefactor.datasets.pairing import Normalized, from_scores
@@ -27,7 +27,9 @@ def load(parameters: LampParameters, input: Path) -> Preferences:
     A group is a query of a person: their question, or an item of their profile that was asked about. Its best text
     against its worst is a pair. ``candidates`` has every different text of such groups: its worth (``gold``), how often
     it was written (``times``), and the query's ``kind``. Blank texts, and groups whose texts are worth the same, are
-    left out and counted. Raises InputError.
+    left out and counted. ``rows`` of ``source`` has how many questions there were and how many of them are left: of the
+    others every choice gains 0, which means over questions lack. (Nothing but a pair says whose a group is, so that its
+    texts can be deleted with the person.) Raises InputError.
     """
     candidates = read_candidates(input / parameters.candidates, parameters.utility)
     published = find_published(input, parameters.split or candidates.made.get("split"))
@@ -45,6 +47,7 @@ def load(parameters: LampParameters, input: Path) -> Preferences:
         "profile_items", pa.array([sizes[name] for name in done.users["user_id"].to_pylist()], pa.int64())
     )
     source = _provenance(published, people, candidates, rows, parameters)
+    source["rows"] = _counted(rows, done)
     source |= {"dropped": {"blank_responses": len(rows) - len(written), **done.dropped}, "noted": dict(done.noted)}
     return Preferences(done.texts, done.pairs, users, _sets(done, written), source)
 
@@ -98,6 +101,14 @@ def _scored(written: pd.DataFrame) -> pa.Table:
     return pa.table({**table, "score": pa.array(written["worth"], pa.float64())})
 
 
+def _counted(rows: pd.DataFrame, done: Normalized) -> dict[str, int]:
+    """Texts and queries of the policy, and its questions: all, and those with a pair."""
+    questions = set(rows.loc[rows["kind"] == QUESTION, "group_id"])
+    left = questions.intersection(done.pairs["group_id"].to_pylist())
+    counts = {"candidates": len(rows), "queries": int(rows["group_id"].nunique())}
+    return counts | {"questions": len(questions), "questions_with_pairs": len(left)}
+
+
 def _sets(done: Normalized, written: pd.DataFrame) -> pa.Table:
     """The table ``candidates``: group_id, text_id, gold, times, kind."""
     assert done.candidates is not None
@@ -123,7 +134,6 @@ def _provenance(
         "utility": parameters.utility,
         "sha256": combined_sha256(files),
         "parts": described_parts(files, [*published.rows(people), len(candidates.rows)], published.folder),
-        "rows": {"candidates": len(rows), "queries": int(rows["group_id"].nunique())},
         "empty_prompts": False,
         "scorers": [GOLD],
         "gold": GOLD,

@@ -155,13 +155,17 @@ def _product(subject: Subject, advice: list[tuple[str, str]]) -> str:
 def _awkward(
     number: int, prompt: str, gold: str, profile: list[dict[str, Any]]
 ) -> tuple[str, str, list[dict[str, Any]]]:
-    """What real files have: an item twice, one without an answer, no profile, unicode, a very long text."""
+    """What real files have: an item twice, one without an answer, no profile, unicode, a very long text, an item under
+    another's id, one with the question's answer."""
     answer, text = ("reviewText", "description") if "reviewText" in profile[0] else ("title", [*profile[0]][1])
+    first = {name: profile[0][name] for name in ("id",) if name in profile[0]}
     changes: dict[int, list[dict[str, Any]]] = {
         0: [*profile, profile[0]],
         1: [{**profile[0], answer: " "}, *profile[1:]],
         2: [],
         3: [{**profile[0], answer: f"{UNICODE} {profile[0][answer]}"}, *profile[1:]],
         4: [{**profile[0], text: lengthened(profile[0][text])}, *profile[1:]],
+        6: [profile[0], *({**item, **first} for item in profile[1:2]), *profile[2:]],
+        7: [{**profile[0], answer: f"{gold.upper()}!"}, *profile[1:]],
     }
     return prompt, "日本語" if number == 5 else gold, changes.get(number, profile)

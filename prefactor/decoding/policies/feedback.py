@@ -10,6 +10,7 @@ import torch
 from prefactor.datasets.lamp.candidates import PROFILE
 from prefactor.decoding.likelihoods import Texts
 from prefactor.decoding.policies.queries import Query
+from prefactor.decoding.policies.words import Words
 from prefactor.preferences import PairBatch, Responses, content_id
 
 
@@ -43,12 +44,18 @@ class Feedback:
         return cls(Texts(ids, prompts, chosen), np.array([number for number, *_ in found], dtype=np.int64))
 
     def known(self, queries: Sequence[Query]) -> PairBatch:
-        """For each query, as if it were a user, the pairs of its person's other queries: never its own."""
+        """For each query, as if it were a user, the pairs of its person's other queries.
+
+        Never its own, nor those of a query with the words of its prompt or of its answer: their best text is the one
+        nearest to that answer.
+        """
+        words = [Words.of(query) for query in queries]
         owner = np.array([queries[number].person for number in self.query], dtype=np.int64)
         pairs, segment = [], []
         for number, query in enumerate(queries):
-            mine = np.flatnonzero((owner == query.person) & (self.query != number))
-            pairs.append(mine)
+            theirs = np.flatnonzero(owner == query.person)
+            mine = [row for row in theirs.tolist() if not words[self.query[row]].tell(words[number])]
+            pairs.append(np.array(mine, dtype=np.int64))
             segment.append(np.full(len(mine), number))
         pair = torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *pairs]))
         users = torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *segment]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prefactor.datasets.lamp.candidates import PROFILE, QUESTION
 from prefactor.datasets.lamp.person import Item, Person
+from prefactor.decoding.policies.words import Words
 from prefactor.preferences import content_id
 
 
@@ -16,7 +17,7 @@ class Query:
     id      of the query among the person's
     kind    ``question`` or ``profile``
     gold    what the person wrote
-    items   of the profile that may be shown: never the one that is asked about
+    items   of the profile that may be shown: never the one that is asked about, nor one that gives it away
     """
 
     person: int
@@ -31,30 +32,28 @@ class Query:
 def queries_of(people: Sequence[Person], profile_queries: int, seed: int) -> list[Query]:
     """Each person's question, then up to so many profile queries, the first by the hash of person and item.
 
-    What is shown beside a query has neither its prompt nor its answer: items that are there twice would give it away.
-    No prompt is asked twice.
+    What is shown beside a query has neither its prompt's nor its answer's words: items that are there twice would give
+    it away. No prompt is asked twice, and no item whose prompt or answer is the question's: who learns from it would
+    know the answer.
     """
     return [query for place, person in enumerate(people) for query in _queries(place, person, profile_queries, seed)]
 
 
 def _queries(place: int, person: Person, count: int, seed: int) -> list[Query]:
-    question = Query(place, person.id, QUESTION, QUESTION, person.prompt, person.gold, _others(person, person))
-    drawn = sorted(person.items, key=lambda item: content_id(str(seed), "profile query", person.id, item.id))
-    asked: dict[str, Item] = {}
-    for item in drawn:
-        if item.prompt != person.prompt:
-            asked.setdefault(item.prompt, item)
+    items, question = [(item, Words.of(item)) for item in person.items], Words.of(person)
+    asked: dict[tuple[str, ...], tuple[Item, Words]] = {}
+    for item, words in sorted(items, key=lambda one: content_id(str(seed), "profile query", person.id, one[0].id)):
+        if not words.tell(question):
+            asked.setdefault(words.prompt, (item, words))
     return [
-        question,
+        Query(place, person.id, QUESTION, QUESTION, person.prompt, person.gold, _silent(items, question)),
         *(
-            Query(place, person.id, item.id, PROFILE, item.prompt, item.gold, _others(person, item))
-            for item in list(asked.values())[:count]
+            Query(place, person.id, item.id, PROFILE, item.prompt, item.gold, _silent(items, words))
+            for item, words in list(asked.values())[:count]
         ),
     ]
 
 
-def _others(person: Person, asked: Person | Item) -> tuple[Item, ...]:
-    """The items that give nothing away of what is asked."""
-    return tuple(
-        item for item in person.items if item is not asked and item.prompt != asked.prompt and item.gold != asked.gold
-    )
+def _silent(items: Sequence[tuple[Item, Words]], asked: Words) -> tuple[Item, ...]:
+    """The items that give nothing away of what is asked: not the one that is asked about either."""
+    return tuple(item for item, words in items if not words.tell(asked))

@@ -16,7 +16,7 @@ from prefactor.decoding.policies.shards import Shards, chosen_people, drawn
 from prefactor.decoding.speaker import Speaker, load_speaker
 from prefactor.parameters import as_dict
 
-FORMAT = 1  # to be raised where the same parameters come to write other texts
+FORMAT = 2  # to be raised where the same parameters come to write other texts
 
 
 def write_candidates(published: Published, parameters: PolicyParameters, output: Path) -> int:

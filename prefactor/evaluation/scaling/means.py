@@ -19,13 +19,16 @@ class Means:
     """Means over users (B, C) of all weighings, and where each column lies, called ``<view>:<column>``.
 
     ``users`` (U, C) are the columns themselves, mean over training seeds. ``deviation`` is the noise of users' mean
-    correlations, a standard deviation.
+    correlations, a standard deviation. ``correlations`` (R, S) are those of all sets where gold differs. ``single``:
+    most users have one set alone.
     """
 
     values: np.ndarray
     at: Mapping[str, slice]
     users: np.ndarray
     deviation: float
+    correlations: np.ndarray
+    single: bool
 
     def __getitem__(self, name: str) -> np.ndarray:
         """(B, W) the means of a column's W figures."""
@@ -46,36 +49,48 @@ def model_means(
     frame: Frame, model: str, seeds: int, sizes: Sequence[int], weighings: Weighings, left_out: LeftOut
 ) -> Means:
     """Of one model, mean over its training seeds; ``model`` "" is gold's own choice."""
-    columns, without, chance = [], [], []
+    columns, without, chance, correlations = [], [], [], []
     traits = frame.pool.traits_of(model)
     for seed in range(seeds):
         table = frame.table(model, seed, sizes)
         whole = frame.sums(table)
-        own, at = _columns(whole, sizes, traits)
+        own, at = _columns(whole, sizes, traits, frame.single)
         columns.append(own)
-        rows = [_columns(sums, sizes, traits)[0].mean(0) for sums in left_out(model, seed, table)]
+        rows = [_columns(sums, sizes, traits, frame.single)[0].mean(0) for sums in left_out(model, seed, table)]
         without.append(np.array(rows).reshape(len(rows), own.shape[1]))
         chance.append(_deviation(whole))
+        correlations.append(table.correlations())
     users = np.mean(columns, axis=0)
-    return Means(weighings.means(users, np.mean(without, axis=0)), at, users, float(np.mean(chance)))
+    values = weighings.means(users, np.mean(without, axis=0))
+    return Means(values, at, users, float(np.mean(chance)), np.stack(correlations), frame.single)
 
 
-def _columns(sums: Sums, sizes: Sequence[int], traits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, slice]]:
-    """(U, C): the columns of all views, and cells of correlations: of kept users' sets, and of users."""
+def _columns(
+    sums: Sums, sizes: Sequence[int], traits: Mapping[str, np.ndarray], single: bool
+) -> tuple[np.ndarray, dict[str, slice]]:
+    """(U, C): the columns of all views, and cells of correlations: of sets, and of users.
+
+    Sets are those of kept users. Where a user has one alone, who is kept is known by that very correlation, and leaving
+    others out would cut a hole into the noise: there they are all users' whose scores differ.
+    """
     found: Columns = {}
     for name in VIEWS:
         own = user_columns(view(sums.figures, name), sizes, traits if name == VIEWS[0] else None)
         found |= {f"{name}:{column}": values for column, values in own.items()}
     known = sums.cells.sum(1, keepdims=True)
-    found["cells"] = found["all:kept"] * sums.cells / known.clip(1)
-    cell = user_cells(found["all:rho"][:, 0])
     judged = found["all:seen"] - found["all:by_spread"]
+    found["cells"] = (judged if single else found["all:kept"]) * sums.cells / known.clip(1)
+    cell = user_cells(found["all:rho"][:, 0])
     found["user_cells"] = judged * (cell[:, None] == np.arange(USER_CELLS))
     return stacked(found)
 
 
 def _deviation(sums: Sums) -> float:
-    """Root of the mean, over users with known sets, of the sampling variance of their mean correlation."""
+    """Root of the mean, over users with known sets, of the sampling variance of their mean correlation.
+
+    That of a set is (1 - rho^2)^2 / (M - 1), rho the user's mean: a set's own strays too far.
+    """
     whole = sums.figures.sum(1)  # (U,F)
-    known, chance = (whole[:, SINGLE.index(name)] for name in ("known", "chance"))
-    return float(np.sqrt(np.mean((chance / known.clip(1) ** 2)[known > 0]))) if (known > 0).any() else np.nan
+    known, rho, chance = (whole[:, SINGLE.index(name)] for name in ("known", "rho", "chance"))
+    variance = chance * np.square(1 - np.square(rho / known.clip(1))) / np.square(known.clip(1))
+    return float(np.sqrt(variance[known > 0].mean())) if (known > 0).any() else np.nan

@@ -74,10 +74,8 @@ def measured(means: Means, oracle: Means, sizes: Sequence[int], view: str) -> Me
     return Measured(quantities(means, view), spread, rho_spread, kappa(sizes), of_gold, own)
 
 
-def model_figures(
-    means: Means, oracle: Means, sizes: Sequence[int], candidates: np.ndarray, weighings: Weighings
-) -> Figures:
-    """``candidates`` (G,): how many the sets of each group have whose noise is told apart."""
+def model_figures(means: Means, sizes: Sequence[int], candidates: np.ndarray, weighings: Weighings) -> Figures:
+    """All but what laws say. ``candidates`` (G,): of the sets of each group whose noise is told apart."""
     four = quantities(means)
     found = {
         "collapse_rate": four.collapse,
@@ -92,7 +90,6 @@ def model_figures(
     figures = {Key(metric): Values(values, weighings) for metric, values in found.items()}
     figures |= gain_figures(means, sizes, weighings)
     figures |= _noise_figures(means, four, candidates, weighings)
-    figures |= _law_figures(means, oracle, sizes, weighings)
     return figures | _trait_figures(means, weighings)
 
 
@@ -110,12 +107,13 @@ def _noise_figures(means: Means, four: Quantities, candidates: np.ndarray, weigh
     if (candidates[there] < LEAST_CANDIDATES).any():
         return {}
     size = np.where(there, candidates, LEAST_CANDIDATES)
-    mean = (1 - four.hacking) * np.nan_to_num(four.healthy) - four.hacking * np.nan_to_num(four.hacked)
+    kept = (1 - four.hacking) * np.nan_to_num(four.healthy) - four.hacking * np.nan_to_num(four.hacked)
+    mean, apart = (means.ratio("all:rho", "all:seen")[:, 0], LEAST_CORRELATION) if means.single else (kept, 0.0)
     few = weighings.few(DECONVOLVED)
     counted = weighings.thinned(means["cells"], few)  # (b,G*CELLS)
     share = counted.reshape(len(counted), len(size), CELLS).sum(2)
     share = share[0] / max(share[0].sum(), 1e-12)
-    chance = sum(part * negative_by_chance(mean, count) for part, count in zip(share, size, strict=True))
+    chance = sum(part * negative_by_chance(mean, count, apart) for part, count in zip(share, size, strict=True))
     found = {Key("hacking_rate_of_noise"): Values(np.asarray(chance), weighings)}
     if counted[0].sum() > 0:
         true = deconvolved(np.concatenate([cell_likelihood(count) for count in size]), counted)
@@ -134,10 +132,11 @@ def _collapse_without_noise(means: Means, weighings: Weighings, few: Weighings) 
     return constant + (1 - constant) * near
 
 
-def _law_figures(means: Means, oracle: Means, sizes: Sequence[int], weighings: Weighings) -> Figures:
+def law_figures(means: Means, oracle: Means, sizes: Sequence[int], weighings: Weighings) -> Figures:
     """Predictions of one half from the other, both ways: their mean, and how far they are from what is observed.
 
-    Beside the laws stands the other half's own curve: as far as that is off, halves differ by chance.
+    ``means`` and ``oracle`` know halves by their views. Beside the laws stands the other half's own curve: as far as
+    that is off, halves differ by chance.
     """
     seen, spread = VIEWS[1:], means.ratio("all:spread", "all:has")
     observed = {name: means.ratio(f"{name}:gain", f"{name}:has") for name in seen}

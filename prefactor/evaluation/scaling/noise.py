@@ -9,7 +9,7 @@ Mizera 2014), by expectation maximisation, for all resamples at once.
 import numpy as np
 from scipy.special import ndtr
 
-GRID = np.linspace(-1.975, 2.775, 96)  # of z, symmetric about 0 but without it: a correlation is above or below
+GRID = np.linspace(-1.975, 2.775, 96)  # (Z,) of z, symmetric about 0 but without it: a correlation is above or below
 Z_EDGES = np.linspace(-2.6, 2.6, 105)  # of measured z; beyond them correlations are as good as 1
 CELLS = len(Z_EDGES) + 1
 RHO_EDGES = np.linspace(-1, 1, 101)  # of users' means
@@ -19,12 +19,12 @@ LEAST = 1e-300
 
 
 def cells(rho: np.ndarray) -> np.ndarray:
-    """(N,) correlations to (N,) numbers of the cells between Z_EDGES that Fisher's z of them lies in."""
+    """(S,) correlations to (S,) numbers of the cells between Z_EDGES that Fisher's z of them lies in."""
     return np.digitize(np.arctanh(rho.clip(-1 + 1e-9, 1 - 1e-9)), Z_EDGES)
 
 
 def cell_likelihood(candidates: float) -> np.ndarray:
-    """(CELLS, G) probability of each cell under each z of GRID, of correlations over so many (> 3) candidates."""
+    """(CELLS, Z) probability of each cell under each z of GRID, of correlations over so many (> 3) candidates."""
     return _between((Z_EDGES[:, None] - GRID) * np.sqrt(candidates - 3))
 
 
@@ -34,28 +34,28 @@ def user_cells(rho: np.ndarray) -> np.ndarray:
 
 
 def user_likelihood(deviation: float) -> np.ndarray:
-    """(USER_CELLS, G) the same of users' mean correlations, whose noise has a standard ``deviation``."""
+    """(USER_CELLS, Z) the same of users' mean correlations, whose noise has a standard ``deviation``."""
     return _between((RHO_EDGES[:, None] - np.tanh(GRID)) / max(deviation, 1e-3))
 
 
 def _between(scaled: np.ndarray) -> np.ndarray:
-    """(E, G) edges in standard deviations to (E + 1, G) probabilities of the cells that they part."""
+    """(K - 1, Z) edges in standard deviations to (K, Z) probabilities of the cells that they part."""
     ends = np.zeros((1, scaled.shape[1]))
     return np.diff(np.concatenate([ends, ndtr(scaled), ends + 1]), axis=0)
 
 
 def deconvolved(likelihood: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(B, G) shares of the z of GRID that make B weighings (B, N) of N observations likeliest; (N, G) is how likely."""
+    """(B, Z) shares of the z of GRID that make weighings (B, K) of K cells likeliest; (K, Z) is how likely."""
     weight = weight / weight.sum(1, keepdims=True).clip(LEAST)
     share = np.full((len(weight), likelihood.shape[1]), 1 / likelihood.shape[1])
     for _ in range(STEPS):
-        explained = weight / (share @ likelihood.T).clip(LEAST)  # (B,G)@(G,N)
-        share = share * (explained @ likelihood)  # (B,N)@(N,G)
+        explained = weight / (share @ likelihood.T).clip(LEAST)  # (B,Z)@(Z,K)
+        share = share * (explained @ likelihood)  # (B,K)@(K,Z)
     return share / share.sum(1, keepdims=True).clip(LEAST)
 
 
 def below_zero(share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(B, G) shares to (B,) each: the share below 0, the mean correlation above, its magnitude below; NaN for none."""
+    """(B, Z) shares to (B,) each: the share below 0, the mean correlation above, its magnitude below; NaN for none."""
     rho, hacked = np.tanh(GRID), GRID < 0
     rate = share[:, hacked].sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -64,10 +64,15 @@ def below_zero(share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def near_zero(share: np.ndarray, within: float) -> np.ndarray:
-    """(B, G) shares to (B,) that of correlations nearer to 0 than ``within``."""
+    """(B, Z) shares to (B,) that of correlations nearer to 0 than ``within``."""
     return share[:, np.abs(np.tanh(GRID)) < within].sum(1)
 
 
-def negative_by_chance(rho: np.ndarray, candidates: float) -> np.ndarray:
-    """How often a true correlation ``rho`` measures below 0 over so many candidates, more than 3."""
-    return ndtr(-np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9)) * np.sqrt(candidates - 3))
+def negative_by_chance(rho: np.ndarray, candidates: float, apart: float = 0.0) -> np.ndarray:
+    """How often a true correlation ``rho`` measures below 0 over so many candidates, more than 3.
+
+    Of those that measure farther from 0 than ``apart``.
+    """
+    z, scale = np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9)), np.sqrt(candidates - 3)
+    below, above = ndtr((-np.arctanh(apart) - z) * scale), ndtr((z - np.arctanh(apart)) * scale)
+    return below / (below + above)

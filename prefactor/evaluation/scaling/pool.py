@@ -13,7 +13,9 @@ GOLD = "gold"
 STD = "std:"  # begins columns of standard deviations, which no diagnosis needs
 TRAIT = "user:"  # begins columns of what is known of a user, the same in all rows of theirs
 SEED = "#"  # parts a model's name from its training seed's
-RESERVED = ("oracle", "random")
+ORACLE, RANDOM = "oracle", "random"  # choices that are shown beside all models: the best by gold, and any
+
+MOST_SETS = 0.9  # are to have as many candidates as the largest N asks for
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,17 @@ class Pool:
         return replace(self, blocks=tuple(part for block in self.blocks for part in block.kept(~gone[block.candidate])))
 
 
+def large_enough(pool: Pool, sizes: Sequence[int]) -> tuple[Pool, int]:
+    """The pool without the sets that are too small for the N that most sets allow, and how many those are.
+
+    A few small sets would end everybody's curve at their size.
+    """
+    size = np.concatenate([np.full(len(block.user), block.gold.shape[1]) for block in pool.blocks])
+    least = max((n for n in sizes if (size >= n).mean() >= MOST_SETS), default=1)
+    kept = tuple(block for block in pool.blocks if block.gold.shape[1] >= least)
+    return replace(pool, blocks=kept), int((size < least).sum())
+
+
 def read_pool(table: pd.DataFrame) -> Pool:
     """A table with the columns ``user``, ``query``, ``candidate``, ``gold``, and scores, to a pool.
 
@@ -139,10 +152,12 @@ def _checked(table: pd.DataFrame) -> dict[str, list[str]]:
     columns = score_columns(table)
     if not columns:
         raise InputError("the table of candidates has no scores: add a column of numbers for each model")
-    for name in (name for name in RESERVED if name in columns):
+    if "" in columns:
+        raise InputError(f"column {columns[''][0]!r} names no model before its {SEED}: write <model>{SEED}<seed>")
+    for name in (name for name in (ORACLE, RANDOM) if name in columns):
         raise InputError(f"column {name!r}: the name stands for a choice that is shown beside all models; rename it")
     for key in KEYS:
-        if (unnamed := table[key].isna()).any():
+        if (unnamed := table[key].isna() | (table[key].astype(str) == "")).any():
             raise InputError(f"row {_first(unnamed)}, column {key}: no value; name every {key}")
     for name in (GOLD, *(name for names in columns.values() for name in names)):
         _check_numbers(table[name], name)
@@ -166,7 +181,7 @@ def _first(wrong: "pd.Series | np.ndarray") -> int:
 
 
 def _sizes(user: np.ndarray, query: np.ndarray, candidate: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """(N,) candidates of each row's set, rows in order. InputError for a candidate given twice, or alone."""
+    """How many candidates each row's set has, rows in order. InputError for a candidate given twice, or alone."""
     new = np.ones(len(user), dtype=bool)
     new[1:] = (user[1:] != user[:-1]) | (query[1:] != query[:-1])
     twice = ~new[1:] & (candidate[1:] == candidate[:-1])

@@ -1,6 +1,6 @@
 """How a trained model scores every candidate of every user: all users at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,14 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from prefactor.methods.base import Margin, RewardModel, UserState
-from prefactor.methods.factorised import FactorisedReward
+from prefactor.methods.base import Margin, RewardModel
 from prefactor.preferences import PairBatch, Responses
-from prefactor.segments import segment_mean
 
 ROWS_AT_ONCE = 16_384  # users x candidates in memory together, each with its features
-
-Judge = Callable[[UserState, Tensor, Tensor], Margin]
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,8 @@ class Candidates:
 
     def pieces(self, rows: int) -> Iterator[tuple[int, int, list[Tensor]]]:
         """Users first .. last - 1, and the rows (n,) of one set of each at a time: at most ``rows``, or one user's."""
+        if not len(self.user):
+            return
         turns = int(self.turn.max()) + 1
         size = int(torch.unique(self.user * turns + self.turn, return_counts=True)[1].max())
         users = max(1, rows // size)
@@ -59,48 +57,36 @@ class Candidates:
             yield number * users, (number + 1) * users, [*here.split(counts)]
 
 
+@dataclass(frozen=True)
+class Rating:
+    """What a model says of candidates, and offers as doubt about whose they are.
+
+    margin  each candidate's reward less the mean over its set, (N,) in logits
+    doubts  (U,) by name, growing with doubt; NaN for users without candidates
+    """
+
+    margin: Margin
+    doubts: Mapping[str, Tensor]
+
+
 @torch.no_grad()
 def rate(
     model: RewardModel, known: PairBatch, texts: Responses, candidates: Candidates, rows: int = ROWS_AT_ONCE
-) -> Margin:
-    """Each candidate's reward less the mean over its set, (N,) in logits, by what is ``known`` of the users.
+) -> Rating:
+    """Every candidate's rating, by what is ``known`` of the users.
 
-    ``texts`` are the candidates, row by row. Factorised rewards read each of them once, whoever's it is; others once
-    for each user, at most ``rows`` at a time.
+    ``texts`` are the candidates, row by row. A model that can read them before it knows whose they are reads each of
+    them once; others once for each user, at most ``rows`` at a time.
     """
-    judge = _judge(model, texts)
+    read = model.read(texts)
     mean, variance = torch.zeros(2, len(candidates.user))
+    doubts: dict[str, Tensor] = {}
     for first, last, sets in candidates.pieces(rows):
         users = model.adapt(known.users_between(first, last))
+        for name, doubt in model.uncertainties(users).items():
+            doubts.setdefault(name, torch.full((known.n_users,), torch.nan))[first:last] = doubt
         for found in sets:
-            margin = judge(users, candidates.text[found], candidates.user[found] - first)
+            segment = candidates.user[found] - first
+            margin = model.against_mean_of(users, read[candidates.text[found]], segment)
             mean[found], variance[found] = margin.mean, margin.variance
-    return Margin(mean, variance)
-
-
-@torch.no_grad()
-def user_doubts(models: Sequence[RewardModel], known: PairBatch) -> dict[str, np.ndarray]:
-    """(U,) by name: what models of several training seeds offer as doubt about each user, their mean."""
-    found = [model.uncertainties(model.adapt(known)) for model in models]
-    return {name: np.mean([each[name].numpy() for each in found], axis=0) for name in found[0]}
-
-
-def _judge(model: RewardModel, texts: Responses) -> Judge:
-    """How the model scores sets of texts, one set for each of the users it is asked for."""
-    if isinstance(model, FactorisedReward) and type(model).against_mean is FactorisedReward.against_mean:
-        return _factorised(model, model.basis(texts))
-
-    def judge(users: UserState, text: Tensor, segment: Tensor) -> Margin:
-        return model.against_mean(users, texts[text], segment)
-
-    return judge
-
-
-def _factorised(model: FactorisedReward, phi: Tensor) -> Judge:
-    """From the texts' basis rewards (T, K)."""
-
-    def judge(users: UserState, text: Tensor, segment: Tensor) -> Margin:
-        own = phi[text]  # (n,K)
-        return model.judge(users, segment, own - segment_mean(own, segment, len(users))[segment])
-
-    return judge
+    return Rating(Margin(mean, variance), doubts)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefactor.evaluation.scaling.folds import FOLDS
+from prefactor.evaluation.scaling.folds import FOLDS, has_several_sets
 from prefactor.evaluation.scaling.noise import CELLS, cells
 from prefactor.evaluation.scaling.pool import Pool
 from prefactor.evaluation.scaling.sums import SINGLE, Gold, set_figures, summed
@@ -42,6 +42,11 @@ class SetTable:
         counted = summed(known[:, None].astype(float), (user, users), (self.cell[rows], cells))[..., 0]
         return Sums(summed(figures, (user, users), (self.fold[rows], FOLDS)), counted)
 
+    def correlations(self) -> np.ndarray:
+        """(S',) those of the sets where gold differs."""
+        known = self.figures[:, SINGLE.index("known")] > 0
+        return self.figures[known, SINGLE.index("rho")]
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -50,6 +55,7 @@ class Frame:
     gold          of each block
     user_fold, query_fold  (U,), (Q,) whose sum modulo 2 is a set's half
     noise_group   of each block, the number of its size among the G whose noise is told apart
+    single        whether most users have one set alone
     """
 
     pool: Pool
@@ -58,19 +64,22 @@ class Frame:
     query_fold: np.ndarray
     noise_group: tuple[int, ...]
     groups: int
+    single: bool
 
     @classmethod
     def of(cls, pool: Pool, folds: tuple[np.ndarray, np.ndarray], edges: np.ndarray) -> "Frame":
         """``edges`` part sizes of sets into groups."""
         groups = tuple(int(np.digitize(block.gold.shape[1], edges)) for block in pool.blocks)
-        return cls(pool, tuple(Gold.of(block) for block in pool.blocks), *folds, groups, len(edges) + 1)
+        gold = tuple(Gold.of(block) for block in pool.blocks)
+        return cls(pool, gold, *folds, groups, len(edges) + 1, not has_several_sets(pool))
 
     def table(self, model: str, seed: int, sizes: Sequence[int]) -> SetTable:
         """All sets as one score sees them; ``model`` "" is gold's own. A larger N than a set has is all of it."""
         found, blocks = [], self.pool.blocks
-        for block, gold, group in zip(blocks, self.gold, self.noise_group, strict=True):
-            score = block.scores[model][seed] if model else block.gold
-            figures = set_figures(score, gold, [min(size, block.gold.shape[1]) for size in sizes])
+        scores = [block.scores[model][seed] if model else block.gold for block in blocks]
+        largest = max(np.abs(score).max() for score in scores) or 1.0  # the squares of tiny scores are 0
+        for block, score, gold, group in zip(blocks, scores, self.gold, self.noise_group, strict=True):
+            figures = set_figures(score / largest, gold, [min(size, block.gold.shape[1]) for size in sizes])
             found.append((figures, group * CELLS + cells(figures[:, SINGLE.index("rho")])))
         user, query = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("user", "query"))
         fold = (self.user_fold[user] + self.query_fold[query]) % FOLDS

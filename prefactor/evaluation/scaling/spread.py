@@ -4,11 +4,13 @@ from math import exp, lgamma
 
 import numpy as np
 
+from prefactor.evaluation.scaling.correlations import centred
+
 
 def spread(values: np.ndarray) -> np.ndarray:
     """(S, M) -> (S,) standard deviation, without the bias that M draws from a normal distribution would have."""
     size = values.shape[1]
-    return values.std(1, ddof=1) / _shortfall(size)
+    return np.sqrt(np.square(centred(values)).sum(1) / (size - 1)) / _shortfall(size)
 
 
 def _shortfall(size: int) -> float:
@@ -18,9 +20,9 @@ def _shortfall(size: int) -> float:
 
 def shape(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(S, M) -> (S,), (S,) skewness and excess kurtosis within each set, by its moments; NaN for a constant one."""
-    less = values - values.mean(1, keepdims=True)
+    less = centred(values)
     second, third, fourth = (np.mean(less**power, 1) for power in (2, 3, 4))
-    apart = second > 1e-24 * np.square(values).max(1)
+    apart = second > 0
     unknown = np.full(second.shape, np.nan)
     skewness = np.divide(third, second**1.5, out=unknown.copy(), where=apart)
     return skewness, np.divide(fourth, second**2, out=unknown, where=apart) - 3

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefactor.evaluation.scaling.best import place_weights
-from prefactor.evaluation.scaling.correlations import centred, pearson
+from prefactor.evaluation.scaling.best import expected_best
+from prefactor.evaluation.scaling.correlations import centred, of_centred
 from prefactor.evaluation.scaling.pool import Block
 from prefactor.evaluation.scaling.ranking import Ranking
 from prefactor.evaluation.scaling.spread import spread
@@ -31,18 +31,20 @@ CURVES = ("gain", "own")  # one column for each N
 class Gold:
     """What the gold utility of a block is, whatever scores it: computed once for all models.
 
-    centred (S, M) gold less the set's mean; ranks (S, M); spread (S,); raw (S,) its standard deviation as it is
+    centred  (S, M) gold less the set's mean
+    ranks    (S, M) its ranks less theirs
+    spread   (S,)
     """
 
     centred: np.ndarray
     ranks: np.ndarray
     spread: np.ndarray
-    raw: np.ndarray
 
     @classmethod
     def of(cls, block: Block) -> "Gold":
         less = centred(block.gold)
-        return cls(less, Ranking.of(block.gold).ranks(), spread(block.gold), np.sqrt(np.square(less).mean(1)))
+        ranks = centred(Ranking.of(less).ranks())
+        return cls(less, ranks, spread(block.gold))
 
 
 def set_figures(score: np.ndarray, gold: Gold, sizes: Sequence[int]) -> np.ndarray:
@@ -51,22 +53,20 @@ def set_figures(score: np.ndarray, gold: Gold, sizes: Sequence[int]) -> np.ndarr
     ``rho`` and ``rank`` are Pearson's and Spearman's correlation with gold, of the ``known`` sets, where gold is not
     constant; ``hacked`` says that rho < 0, and ``rho_healthy``, ``rho_hacked`` are its two parts. ``variance`` is the
     score's; ``spread`` gold's s, ``rho_spread`` rho times it. ``gain`` is that of the best of N in gold over the set's
-    mean; ``own`` the standardised score of the best of N: kappa(N) of the score's own distribution. ``chance`` is the
-    noise of rho, its sampling variance under normality.
+    mean; ``own`` the score of the best of N in the score's own spread: kappa(N) of its distribution. ``chance`` is the
+    sampling variance of a correlation that is 0, under normality.
     """
-    ranking = Ranking.of(score)
-    rho, less = pearson(score, gold.centred), centred(score)
-    rank = pearson(ranking.ranks(), gold.ranks)
+    less = centred(score)
+    ranking = Ranking.of(less)
+    rho, rank = of_centred(less, gold.centred), of_centred(centred(ranking.ranks()), gold.ranks)
     known, variance = ~np.isnan(rho), np.square(less).mean(1)
     rho, rank = np.nan_to_num(rho), np.nan_to_num(rank)
     hacked, size = (rho < 0).astype(float), score.shape[1]
-    weights = place_weights(size, sizes)  # (M,J)
-    gain = ranking.in_order(gold.centred) @ weights  # (S,M)@(M,J)
-    scaled = less / np.sqrt(np.where(variance > 0, variance, 1.0))[:, None]
-    own = ranking.in_order(scaled) @ weights
-    chance = np.square(1 - rho**2) / max(size - 1, 1) * known
+    scaled = less / np.where(variance > 0, spread(less), 1.0)[:, None]
+    gain, own = (expected_best(values, less, sizes, ranking) for values in (gold.centred, scaled))  # (S,J)
+    chance = known / (size - 1)
     single = (np.ones(len(rho)), known, rho, rank, hacked, rho.clip(0), -rho.clip(None, 0), variance)
-    columns = [*single, gold.spread, rho * gold.raw, chance]
+    columns = [*single, gold.spread, rho * gold.spread, chance]
     return np.concatenate([np.stack([np.asarray(one, float) for one in columns], 1), gain, own], 1)
 
 

@@ -3,22 +3,20 @@
 from collections.abc import Iterator
 
 from prefactor.reporting.diagnosis.measured import Measured, scaled
-from prefactor.reporting.diagnosis.names import Styles, name_of
+from prefactor.reporting.diagnosis.names import VARIANT, Styles, name_of
 from prefactor.reporting.diagnosis.quantities import ALPHA, BETA, MINUS, PLUS, RHO
-from prefactor.reporting.estimates import POINTS, Estimate, Scale
+from prefactor.reporting.estimates import POINTS, SIGNED, Estimate, Scale
 from prefactor.reporting.part import Part, Titled
-from prefactor.reporting.printed import GAIN as IN_SPREADS
-from prefactor.reporting.printed import Standing, cell, standing, words
+from prefactor.reporting.printed import IN_SPREADS, Standing, cell, standing, words
 from prefactor.reporting.tables import Row, Table
 
-DIFFERENCE = Scale(1.0, 2, True, "")
 COLUMNS: dict[str, tuple[str, Scale]] = {
     "collapse_rate_minus": (f"{ALPHA}, points", POINTS),
     "hacking_rate_minus": (f"{BETA}, points", POINTS),
     "hacking_rate_corrected_minus": (f"{BETA} corrected, points", POINTS),
-    "healthy_correlation_minus": (PLUS, DIFFERENCE),
-    "hacked_correlation_minus": (MINUS, DIFFERENCE),
-    "correlation_minus": (f"Mean {RHO}", DIFFERENCE),
+    "healthy_correlation_minus": (PLUS, SIGNED),
+    "hacked_correlation_minus": (MINUS, SIGNED),
+    "correlation_minus": (f"Mean {RHO}", SIGNED),
 }
 GAIN_MINUS = "gain_minus"
 ASKED = {
@@ -26,7 +24,7 @@ ASKED = {
     "hacking_rate_minus": "fewer hacked queries",
     "hacking_rate_corrected_minus": "fewer once noise is taken out",
 }
-LEARNED_VARIANCE = ("prob", "det")  # what the names of a pair begin with that differs in its learned variance alone
+LEARNED_VARIANCE = {("prob", "det"), ("prob_global", "det_global")}  # differ, in one variant, in that alone
 ANSWERS = {Standing.BELOW: "yes", Standing.ABOVE: "no, more", Standing.OPEN: "cannot tell"}
 Pair = tuple[str, str]
 
@@ -58,7 +56,8 @@ def _pairs(measured: Measured) -> list[Pair]:
 
 
 def _of_variance(pair: Pair) -> bool:
-    return all(name.startswith(begin) for name, begin in zip(pair, LEARNED_VARIANCE, strict=True))
+    (own, _, variant), (other, _, others) = (name.partition(VARIANT) for name in pair)
+    return (own, other) in LEARNED_VARIANCE and variant == others
 
 
 def _answer(measured: Measured, pair: Pair) -> str:

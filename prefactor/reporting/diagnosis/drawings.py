@@ -9,7 +9,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from prefactor.reporting.estimates import MINUS, Estimate
+from prefactor.evaluation.scaling.histogram import WIDTH as BIN
+from prefactor.reporting.estimates import Estimate, short
 from prefactor.reporting.figures import CURVE_MARGINS, CURVES, WIDTH, Mark, end_labels
 from prefactor.reporting.svg import blank, drawing, ink, inline
 
@@ -18,7 +19,6 @@ MARGINS = (8.0, 40.0)  # above and below it
 LABELS = 66.0  # its column of names
 HEADROOM = 1.45  # how far above the model's own curves the axis may reach for the oracle's
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-BIN = 0.1  # width of a histogram's bar
 
 Points = Mapping[int, Estimate]  # by N
 
@@ -102,7 +102,7 @@ def correlations(counts: Mapping[float, float], mark: Mark, name: str, descripti
         axes.axvline(0, color=ink("muted"), linewidth=1)
         axes.set(xlim=(-1.02, 1.02), yticks=[])
         axes.xaxis.set_major_locator(FixedLocator([-1, -0.5, 0, 0.5, 1]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", MINUS)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         axes.set_xlabel("correlation with gold utility in a query", color=ink("muted"), labelpad=1)
         return inline(figure, description)
 
@@ -113,7 +113,7 @@ def _size_axis(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set_xticklabels([str(size) for size in sizes])
     axes.set_xlabel("candidates, N  (log scale)", color=ink("muted"), labelpad=3)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", MINUS)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.grid(axis="y", color=ink("rule"), linewidth=0.75)
 
 

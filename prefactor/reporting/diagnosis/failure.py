@@ -4,7 +4,7 @@ from enum import Enum
 
 from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.estimates import Estimate
-from prefactor.reporting.printed import Standing, standing
+from prefactor.reporting.printed import Standing, beside, standing
 
 NOTABLE = 0.1  # a share of users or queries that is worth a name: its wider interval lies above it
 
@@ -18,10 +18,15 @@ class Failure(Enum):
 
 def failures(measured: Measured, model: str) -> tuple[Failure, ...]:
     """Those of the two that more than NOTABLE of users, or of queries beyond what noise makes, are shown to suffer."""
-    shares = {Failure.COLLAPSE: measured.one(model, "collapse_rate"), Failure.HACKING: hacked(measured, model)}
+    shares = {Failure.COLLAPSE: collapsed(measured, model), Failure.HACKING: hacked(measured, model)}
     return tuple(
         what for what, share in shares.items() if share is not None and standing(share, NOTABLE) is Standing.ABOVE
     )
+
+
+def collapsed(measured: Measured, model: str) -> Estimate | None:
+    """The share of users truly collapsed: with the noise of few candidates taken out, where that is known."""
+    return measured.one(model, "collapse_rate_corrected") or measured.one(model, "collapse_rate")
 
 
 def hacked(measured: Measured, model: str) -> Estimate | None:
@@ -30,15 +35,6 @@ def hacked(measured: Measured, model: str) -> Estimate | None:
 
 
 def beside_noise(measured: Measured, model: str) -> Standing | None:
-    """Where the observed share of hacked queries lies beside what noise alone would make; None where either is unknown.
-
-    The two are told apart where their wider intervals do not meet.
-    """
+    """Where the share of hacked queries lies beside what noise alone would make; None where either is unknown."""
     own, noise = (measured.one(model, name) for name in ("hacking_rate", "hacking_rate_of_noise"))
-    if own is None or noise is None:
-        return None
-    widest = noise.widest
-    low, high = (widest.low, widest.high) if widest.has_interval else (noise.value, noise.value)
-    if standing(own, high) is Standing.ABOVE:
-        return Standing.ABOVE
-    return Standing.BELOW if standing(own, low) is Standing.BELOW else Standing.OPEN
+    return None if own is None or noise is None else beside(own, noise)

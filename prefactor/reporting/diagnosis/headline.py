@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from prefactor.reporting.diagnosis.failure import Failure, failures
 from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.diagnosis.names import name_of
-from prefactor.reporting.estimates import Estimate, Scale
-from prefactor.reporting.printed import Standing, listed, standing
+from prefactor.reporting.estimates import Scale
+from prefactor.reporting.printed import Standing, beside, listed, standing
 from prefactor.reporting.verdict import PERCENT_SIGN
 
 SPREADS = Scale(1.0, 2, False, "sd")
@@ -25,7 +25,7 @@ def headline(title: str, measured: Measured) -> str:
         failing = _failing(measured, models)
         return f"On {title}, no model is shown to gain anything by choosing among {n} candidates{failing}"
     best = winners[0]
-    near = [model for model in winners[1:] if _meet(gains[best], gains[model])]
+    near = [model for model in winners[1:] if beside(gains[best], gains[model]) is not Standing.ABOVE]
     others = [model for model in models if model not in (best, *near)]
     brought = _bringing(measured, best, near, others)
     return f"On {title}, choosing among {n} candidates {brought}{_failing(measured, others)}"
@@ -48,8 +48,3 @@ def _failing(measured: Measured, models: Sequence[str]) -> str:
 
 def _named(models: list[str]) -> str:
     return listed([*map(name_of, models)]) if len(models) <= SEVERAL else f"{len(models)} models"
-
-
-def _meet(best: Estimate, other: Estimate) -> bool:
-    own, second = best.widest, other.widest
-    return not own.low > second.high

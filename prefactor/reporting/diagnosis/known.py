@@ -4,19 +4,14 @@ from collections.abc import Mapping
 
 from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.diagnosis.names import Styles, name_of
-from prefactor.reporting.diagnosis.quantities import ALPHA, BETA, RHO
-from prefactor.reporting.estimates import CORRELATION, PERCENT
+from prefactor.reporting.diagnosis.quantities import CORRECTED, QUANTITIES
+from prefactor.reporting.estimates import PERCENT
 from prefactor.reporting.part import Part, Titled
-from prefactor.reporting.printed import GAIN as IN_SPREADS
-from prefactor.reporting.printed import cell
+from prefactor.reporting.printed import IN_SPREADS, cell
 from prefactor.reporting.tables import Row, Table
 
-COLUMNS = {
-    "collapse_rate": (f"{ALPHA}, %", PERCENT),
-    "hacking_rate": (f"{BETA}, %", PERCENT),
-    "hacking_rate_corrected": (f"{BETA} corrected, %", PERCENT),
-    "correlation": (f"Mean {RHO}", CORRELATION),
-}
+SHOWN = ("collapse_rate", "hacking_rate", "hacking_rate_corrected", "correlation")
+COLUMNS = {metric: {**QUANTITIES, **CORRECTED}[metric] for metric in SHOWN}
 
 
 def known_part(everything: Measured, fewer: Mapping[int, Measured], styles: Styles) -> Part | None:

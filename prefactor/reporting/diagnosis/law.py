@@ -4,17 +4,26 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from prefactor.evaluation.scaling.law import OTHER_HALF
+from prefactor.evaluation.scaling.pool import ORACLE
 from prefactor.reporting.diagnosis.drawings import Law, law_and_observed
-from prefactor.reporting.diagnosis.measured import ORACLE, Measured
-from prefactor.reporting.diagnosis.names import LAW_WORDS, LAWS, Styles, mark_of, name_of
-from prefactor.reporting.estimates import Estimate, Scale
+from prefactor.reporting.diagnosis.measured import Measured
+from prefactor.reporting.diagnosis.names import (
+    LAW_WORDS,
+    LAWS,
+    MEASURED_KAPPA,
+    OWN_SPREAD,
+    PUBLISHED,
+    Styles,
+    mark_of,
+    name_of,
+)
+from prefactor.reporting.estimates import UNSIGNED, Estimate, Scale
 from prefactor.reporting.panels import Panel
 from prefactor.reporting.part import Part, Titled
-from prefactor.reporting.printed import GAIN as IN_SPREADS
-from prefactor.reporting.printed import RATIO, Standing, cell, listed, standing
+from prefactor.reporting.printed import IN_SPREADS, Standing, beside, cell, listed, standing
 from prefactor.reporting.tables import Row, Table
 
-DASHES = {"published": "--", "measured_kappa": "-.", "own_spread": ":"}
+DASHES = {PUBLISHED: "--", MEASURED_KAPPA: "-.", OWN_SPREAD: ":"}
 DRAWN = {law: Law(LAWS[law], "", None, line=dashes) for law, dashes in DASHES.items()}
 Figures = Mapping[tuple[str, str], Estimate | None]  # by model and law
 ERROR = Scale(1.0, 3, False, "sd")
@@ -24,7 +33,7 @@ def law_part(measured: Measured, styles: Styles, halves: str) -> Part | None:
     """``halves``: of what one half predicts the other. None where nothing was predicted."""
     if not any(measured.laws(model, "predicted_gain") for model in measured.models):
         return None
-    n = measured.sizes[-1]
+    n = max(n for model, law in product(measured.models, LAWS) for n in measured.predicted(model, law))
     return Part(
         "The law beside what was observed",
         "The law predicts the curve from the spread s of utilities, the share α of collapsed users, the share β of "
@@ -37,7 +46,8 @@ def law_part(measured: Measured, styles: Styles, halves: str) -> Part | None:
         "the model's. Published: κ(N) of normal utilities. Measured κ: of the pool's own utilities. Scores' κ: of the "
         "scores themselves. With sρ: that, and the mean over queries of spread times correlation, which are not taken "
         "for independent, nor collapsed users for useless. The other half's curve is no law: it is what was observed "
-        "on the half that the laws are made from, and errs by chance alone.",
+        "on the half that the laws are made from, and errs by chance alone. Over M candidates a correlation measures "
+        "too small by about ρ (1 − ρ²) / 2 (M − 1): all laws but the last promise too little by that.",
         small=True,
     )
 
@@ -70,13 +80,13 @@ def _judged_by(measured: Measured, law: str) -> Iterator[str]:
 
 
 def _nearest(measured: Measured) -> Iterator[str]:
-    """For whom a law's error is shown to be below all others': their intervals do not meet."""
+    """For whom a law's error is shown to be below all others'."""
     by: dict[str, list[str]] = {}
     for model in measured.models:
         errors = {law: own for law in LAWS if (own := measured.one(model, "law_error", law))}
         if len(errors) > 1:
             best = min(errors, key=lambda law: errors[law].value)
-            told = errors[best].widest.high < min(own.widest.low for law, own in errors.items() if law != best)
+            told = all(beside(errors[best], own) is Standing.BELOW for law, own in errors.items() if law != best)
             by.setdefault(best if told else "", []).append(name_of(model))
     nearest = [f"{LAW_WORDS[law]} for {listed(names)}" for law, names in by.items() if law]
     nearest += [f"no law is told from the next for {listed(by[''])}"] if "" in by else []
@@ -105,7 +115,7 @@ def _errors(measured: Measured, styles: Styles) -> Titled:
 
 def _ratios(measured: Measured, styles: Styles, n: int) -> Titled:
     found = {at: measured.one(at[0], "law_ratio", at[1], n) for at in product(measured.models, LAWS)}
-    return Titled("Ratio", _by_law(measured, styles, RATIO, found, LAWS), f"Predicted over observed at N = {n}")
+    return Titled("Ratio", _by_law(measured, styles, UNSIGNED, found, LAWS), f"Predicted over observed at N = {n}")
 
 
 def _by_law(measured: Measured, styles: Styles, scale: Scale, figures: Figures, columns: Mapping[str, str]) -> Table:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from prefactor.errors import InputError
-from prefactor.reporting.estimates import Estimate
+from prefactor.evaluation.scaling.pool import ORACLE, RANDOM
+from prefactor.reporting.estimates import Estimate, whole
 
-ORACLE, RANDOM = "oracle", "random"
 GAIN = "gain"
 ENDS = ("low", "high", "low_items", "high_items")
 FROM_0_TO_1 = (
@@ -47,10 +47,10 @@ class Measured:
         """InputError where two rows claim to be the same figure."""
         estimates: dict[Key, Estimate] = {}
         for row in figures.itertuples(index=False):
-            key = Key(str(row.model), str(row.metric), _text(row.law), _whole(row.n))
+            key = Key(str(row.model), str(row.metric), _text(row.law), whole(row.n))
             if key in estimates:
                 raise InputError(f"the diagnosis gives one figure twice: {key._asdict()}; write its folder anew")
-            estimates[key] = _possible(key.metric, estimate_of(row))
+            estimates[key] = _possible(key.metric, Estimate.of_row(row))
         return cls(estimates)
 
     def one(self, model: str, metric: str, law: str = "", n: int | None = None) -> Estimate | None:
@@ -112,12 +112,6 @@ def scaled(estimate: Estimate, factor: float) -> Estimate:
     return replace(estimate, **ends)
 
 
-def estimate_of(row: Any) -> Estimate:
-    """A row of figures with both of its intervals."""
-    value, low, high, *items = map(real, (row.value, row.ci_low, row.ci_high, row.low_items, row.high_items))
-    return Estimate(value, low, high, _whole(row.n_users), None, *items)
-
-
 def _possible(metric: str, estimate: Estimate) -> Estimate:
     """Intervals that reach no further than the figure itself can: symmetric ones may."""
     if metric not in RANGES:
@@ -128,12 +122,3 @@ def _possible(metric: str, estimate: Estimate) -> Estimate:
 
 def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
-
-
-def real(value: Any) -> float:
-    """A float; NaN for any null."""
-    return math.nan if pd.isna(value) else float(value)
-
-
-def _whole(value: Any) -> int | None:
-    return None if pd.isna(value) else int(value)

@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 
-from prefactor.reporting.diagnosis.measured import ORACLE, RANDOM
+from prefactor.evaluation.scaling import law
+from prefactor.evaluation.scaling.pool import ORACLE, RANDOM
+from prefactor.reporting.estimates import MINUS
 from prefactor.reporting.figures import Mark
 from prefactor.reporting.name import Name
 from prefactor.reporting.style import NAMES, Style, method_colours, method_name
 
+PUBLISHED, MEASURED_KAPPA, OWN_KAPPA, OWN_SPREAD = law.LAWS
 LAWS: Mapping[str, str] = {
-    "published": "Published",
-    "measured_kappa": "Measured κ",
-    "own_kappa": "Scores' κ",
-    "own_spread": "Scores' κ, sρ",
+    PUBLISHED: "Published",
+    MEASURED_KAPPA: "Measured κ",
+    OWN_KAPPA: "Scores' κ",
+    OWN_SPREAD: "Scores' κ, sρ",
 }
 LAW_WORDS: Mapping[str, str] = {
-    "published": "the published law",
-    "measured_kappa": "the law with the measured κ",
-    "own_kappa": "the law with the scores' κ",
-    "own_spread": "the law with the scores' κ and sρ",
+    PUBLISHED: "the published law",
+    MEASURED_KAPPA: "the law with the measured κ",
+    OWN_KAPPA: "the law with the scores' κ",
+    OWN_SPREAD: "the law with the scores' κ and sρ",
 }
 TRAITS: Mapping[str, str] = {
     "gold_spread": "the spread of their utilities within a query",
@@ -35,6 +38,11 @@ def name_of(model: str) -> str:
     if method not in NAMES:
         return OWN_NAMES.get(model, model)
     return Name(method_name(method), variant).words
+
+
+def rule_name(rule: str) -> str:
+    """``mean - c std`` with a minus sign that is one."""
+    return rule.replace(" - ", f" {MINUS} ")
 
 
 def styles_of(models: Sequence[str]) -> dict[str, Style]:

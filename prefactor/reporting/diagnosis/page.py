@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from prefactor.evaluation.scaling.diagnosis import Diagnosis
 
 TEMPLATE = "page.html.j2"
-LEFT_OUT = "left_out"
+LEFT_OUT, MADE_FROM = "left_out", "made from"
 COUNTED = {"users": "users", "queries": "queries", "sets": "sets of candidates", "candidates": "candidates in each"}
 
 
@@ -64,8 +64,9 @@ def write_page(
             parts=parts_of(measured, diagnosis, rules, less, cost),
             briefs=[],
             counts=_counts(diagnosis.about),
+            made_from=diagnosis.about.get(MADE_FROM),
             left_out=diagnosis.about.get(LEFT_OUT) or {},
-            facts=flat({name: value for name, value in diagnosis.about.items() if name != LEFT_OUT}),
+            facts=flat({name: value for name, value in diagnosis.about.items() if name not in (LEFT_OUT, MADE_FROM)}),
             light=Markup(css_variables(dark=False)),
             dark=Markup(css_variables(dark=True)),
         )

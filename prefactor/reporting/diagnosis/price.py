@@ -1,7 +1,8 @@
 """Gain per further candidate against N, for all models in one picture."""
 
+from prefactor.evaluation.scaling.pool import ORACLE
 from prefactor.reporting.diagnosis.drawings import gain_per_candidate
-from prefactor.reporting.diagnosis.measured import ORACLE, Measured
+from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.diagnosis.names import Styles, mark_of, name_of
 from prefactor.reporting.diagnosis.worth import TAIL, worth, worth_text
 from prefactor.reporting.estimates import TO, Estimate, Scale

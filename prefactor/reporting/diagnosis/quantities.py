@@ -2,32 +2,31 @@
 
 from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.diagnosis.names import Styles, name_of
-from prefactor.reporting.estimates import CORRELATION, PERCENT, Scale
+from prefactor.reporting.estimates import PERCENT, SIGNED, UNSIGNED, Scale
 from prefactor.reporting.part import Part, Titled
 from prefactor.reporting.printed import cell
 from prefactor.reporting.tables import Row, Table
 
 ALPHA, BETA, RHO = "α", "β", "ρ"
 PLUS, MINUS = f"{RHO}₊", f"{RHO}₋"
-MAGNITUDE = Scale(1.0, 2, False, "")
 Columns = dict[str, tuple[str, Scale]]
 
 QUANTITIES: Columns = {
     "collapse_rate": (f"{ALPHA}, %", PERCENT),
     "hacking_rate": (f"{BETA}, %", PERCENT),
     "hacking_rate_of_noise": (f"{BETA} of noise, %", PERCENT),
-    "healthy_correlation": (PLUS, MAGNITUDE),
-    "hacked_correlation": (MINUS, MAGNITUDE),
-    "correlation": (f"Mean {RHO}", CORRELATION),
-    "rank_correlation": (f"Mean {RHO}, ranks", CORRELATION),
+    "healthy_correlation": (PLUS, UNSIGNED),
+    "hacked_correlation": (MINUS, UNSIGNED),
+    "correlation": (f"Mean {RHO}", SIGNED),
+    "rank_correlation": (f"Mean {RHO}, ranks", SIGNED),
 }
 CORRECTED: Columns = {
     "collapse_by_spread": (f"{ALPHA} by spread, %", PERCENT),
     "collapse_by_correlation": (f"{ALPHA} by correlation, %", PERCENT),
     "collapse_rate_corrected": (f"{ALPHA} corrected, %", PERCENT),
     "hacking_rate_corrected": (f"{BETA} corrected, %", PERCENT),
-    "healthy_correlation_corrected": (f"{PLUS} corrected", MAGNITUDE),
-    "hacked_correlation_corrected": (f"{MINUS} corrected", MAGNITUDE),
+    "healthy_correlation_corrected": (f"{PLUS} corrected", UNSIGNED),
+    "hacked_correlation_corrected": (f"{MINUS} corrected", UNSIGNED),
 }
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prefactor.reporting.diagnosis.measured import ORACLE, Measured
+from prefactor.evaluation.scaling.pool import ORACLE
+from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.diagnosis.worth import worth, worth_text
-from prefactor.reporting.estimates import CORRELATION, PERCENT
-from prefactor.reporting.printed import GAIN as IN_SPREADS
-from prefactor.reporting.printed import words
+from prefactor.reporting.estimates import PERCENT, SIGNED
+from prefactor.reporting.printed import IN_SPREADS, words
 
 if TYPE_CHECKING:
     from prefactor.evaluation.scaling.diagnosis import Diagnosis
@@ -16,7 +16,7 @@ FIGURES = {
     "collapse_rate": ("collapsed users {}", PERCENT),
     "hacking_rate": ("hacked queries {}", PERCENT),
     "hacking_rate_of_noise": ("of noise alone {}", PERCENT),
-    "correlation": ("correlation {}", CORRELATION),
+    "correlation": ("correlation {}", SIGNED),
 }
 
 

@@ -9,12 +9,11 @@ from prefactor.reporting.diagnosis.gains import gain_words
 from prefactor.reporting.diagnosis.measured import Measured
 from prefactor.reporting.diagnosis.names import TRAITS, name_of
 from prefactor.reporting.diagnosis.worth import TAIL, Reason, worth
-from prefactor.reporting.estimates import PERCENT, Scale
+from prefactor.reporting.estimates import PERCENT, SIGNED
 from prefactor.reporting.part import Part
 from prefactor.reporting.printed import Standing, standing, words
 from prefactor.reporting.verdict import PERCENT_SIGN
 
-DIFFERENCE = Scale(1.0, 2, True, "")
 COLLAPSED = "collapsed_minus_others"
 
 
@@ -67,7 +66,7 @@ def _who(measured: Measured, model: str) -> Iterator[str]:
     told = {trait: standing(own, 0.0) for trait, own in found.items()}
     more = {Standing.ABOVE: "larger", Standing.BELOW: "smaller"}
     clear = [
-        f"{_trait(trait)} is {more[told[trait]]} ({words(own, DIFFERENCE)})"
+        f"{_trait(trait)} is {more[told[trait]]} ({words(own, SIGNED)})"
         for trait, own in found.items()
         if told[trait] in more
     ]

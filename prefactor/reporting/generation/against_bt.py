@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from prefactor.evaluation.generation.against_bt import BT, DELTA, KNOWN, RELATIVE, VRF, WIN_RATE
-from prefactor.reporting.estimates import PERCENT, POINTS, TO, Estimate, Scale
+from prefactor.reporting.estimates import PERCENT, POINTS, TO, UNSIGNED, Estimate, Scale
 from prefactor.reporting.figures import Curve, Mark, by_bin
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of, style_of
 from prefactor.reporting.panels import Panel
 from prefactor.reporting.part import Part, Titled
-from prefactor.reporting.printed import COIN, RATIO, Standing, cell, clauses, listed, standing
+from prefactor.reporting.printed import COIN, Standing, cell, clauses, listed, standing
 from prefactor.reporting.tables import Row, Table
 
 FORMS = {
     WIN_RATE: ("Win rate over BT's choice, %", PERCENT, ""),
     DELTA: ("Points", POINTS, "Less the lowest of the figure, as the name \N{GREEK CAPITAL LETTER DELTA} suggests"),
-    RELATIVE: ("Ratio", RATIO, "Divided by the lowest of the figure"),
+    RELATIVE: ("Ratio", UNSIGNED, "Divided by the lowest of the figure"),
     f"{WIN_RATE}_minus_{VRF}": ("Points", POINTS, "Minus VRF, prompt by prompt"),
 }
 NOTE = (

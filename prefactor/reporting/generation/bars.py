@@ -7,7 +7,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from prefactor.reporting.estimates import Scale
+from prefactor.reporting.estimates import SIGNED, short
 from prefactor.reporting.style import PALETTE
 from prefactor.reporting.svg import blank, drawing, ink, inline
 
@@ -31,7 +31,7 @@ def bars(rows: Sequence[Bar], unit: str, name: str, description: str) -> Markup:
         figure, axes = blank(CHART, LINE * len(rows) + 40, NAMES, NOTES, 6, 34)
         axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         axes.set_xlabel(unit, color=ink("muted"), loc="right", labelpad=2)
         axes.grid(axis="x", color=ink("rule"), linewidth=0.75)
         axes.axvline(0, color=ink("muted"), linewidth=1)
@@ -46,5 +46,5 @@ def _bar(axes: Axes, row: int, bar: Bar) -> None:
     place, weight = axes.get_yaxis_transform(), "bold" if bar.marked else "normal"
     edge = -NAMES / (CHART - NAMES - NOTES)
     axes.text(edge, row, bar.name, size=9.5, color=ink("ink"), va="center", weight=weight, transform=place)
-    text = Scale(1.0, 2, True, "").text(bar.value)
+    text = SIGNED.text(bar.value)
     axes.text(1.04, row, text, size=9.5, color=ink("muted"), va="center", transform=place)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prefactor.evaluation.generation.best_of_n import BT, GAIN, ORACLE, RANDOM, RAW_GAIN, WIN_RATE
-from prefactor.reporting.estimates import PERCENT, Estimate, Scale
+from prefactor.reporting.estimates import PERCENT, SIGNED, Estimate, Scale
 from prefactor.reporting.figures import Curve, Mark
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of, style_of
@@ -11,11 +11,9 @@ from prefactor.reporting.lines import lines
 from prefactor.reporting.name import Name
 from prefactor.reporting.panels import Panel
 from prefactor.reporting.part import Part, Titled
-from prefactor.reporting.printed import COIN, TOLD_APART, cell, clauses
-from prefactor.reporting.printed import GAIN as IN_SPREADS
+from prefactor.reporting.printed import COIN, IN_SPREADS, TOLD_APART, cell, clauses
 from prefactor.reporting.tables import Row, Table
 
-RAW = Scale(1.0, 2, True, "")
 Curves = dict[str, dict[str, Estimate]]  # by reward, then by N
 
 
@@ -25,7 +23,7 @@ def best_of_n_part(measured: Measured) -> Part | None:
     sizes = measured.values("n", gain)
     if not sizes:
         return None
-    scale, unit = (IN_SPREADS, "standard deviations") if gain == GAIN else (RAW, "its own unit")
+    scale, unit = (IN_SPREADS, "standard deviations") if gain == GAIN else (SIGNED, "its own unit")
     gains, wins = _curves(measured, gain, sizes), _curves(measured, WIN_RATE, sizes)
     panels = [_panel("Gain in gold utility over a blind choice", gains, sizes, scale, 0.0)]
     panels += [_panel("Win rate over one sample, %", wins, sizes, PERCENT, COIN)] if wins else []

@@ -10,13 +10,13 @@ import pandas as pd
 from prefactor.evaluation.comparison import metric_name
 from prefactor.evaluation.generation import against_bt, entropy, exhaustive
 from prefactor.evaluation.generation.win_rates import WIN_RATE
-from prefactor.reporting.estimates import PERCENT, POINTS, Estimate, Scale
+from prefactor.reporting.estimates import PERCENT, POINTS, UNSIGNED, Estimate, Scale
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of
 from prefactor.reporting.generation.scorers import VARIED
 from prefactor.reporting.generation.speed import OVERHEAD, SIGNED_BITS
 from prefactor.reporting.generation.win_rates import judges
-from prefactor.reporting.printed import COIN, RATIO, Standing, listed, standing, words
+from prefactor.reporting.printed import COIN, Standing, listed, standing, words
 
 LITTLE = -0.02  # accuracy that a reduction may cost and still be modest: our reading
 NEAR = 0.90  # the least ratio of greedy to the best that EXACT reports
@@ -170,7 +170,7 @@ def _fewer_attributes(evidence: Evidence) -> Finding | None:
 
 def _greedy(evidence: Evidence) -> Finding | None:
     found = [own for _, own in evidence.measured.find(exhaustive.RATIO)]
-    return _above(found[-1], NEAR, RATIO) if found else None
+    return _above(found[-1], NEAR, UNSIGNED) if found else None
 
 
 def _entropy(evidence: Evidence) -> Finding | None:

@@ -10,14 +10,12 @@ import pandas as pd
 
 from prefactor.errors import InputError
 from prefactor.evaluation.generation.tables import FIX
-from prefactor.reporting.estimates import Scale
+from prefactor.reporting.estimates import SIGNED, UNSIGNED
 from prefactor.reporting.generation.names import name_of, place, style_of
 from prefactor.reporting.style import Style
 
 PROMPTS = 2  # of each user
 LONGEST = 1_500  # characters of a text; the rest is cut off
-UTILITY = Scale(1.0, 2, True, "")
-PLAIN = Scale(1.0, 2, False, "")
 NAMED = ("attributes", "bases")  # whose names are words of ours
 RETRIEVED = "retrieved"
 KNOWN = {
@@ -89,7 +87,7 @@ def _text(row: Any, most: float) -> Text:
         name_of(row.method).label,
         style_of(row.method),
         _cut(row.response).strip() or "(empty)",
-        UTILITY.text(row.utility) if known else "",
+        SIGNED.text(row.utility) if known else "",
         behind(row.about),
         bool(known and row.utility >= most),
     )
@@ -104,7 +102,7 @@ def _names(found: Mapping[str, Any]) -> Iterator[str]:
         own = found.get(key)
         if isinstance(own, Mapping) and own:
             ranked = sorted(own.items(), key=lambda item: -abs(float(item[1])))
-            yield f"{key}: {', '.join(f'{name} {UTILITY.text(float(weight))}' for name, weight in ranked)}"
+            yield f"{key}: {', '.join(f'{name} {SIGNED.text(float(weight))}' for name, weight in ranked)}"
         elif isinstance(own, (list, tuple)) and own:
             yield f"{key}: {', '.join(map(str, own))}"
     if found.get(RETRIEVED):
@@ -115,5 +113,5 @@ def _figures(found: Mapping[str, Any]) -> Iterator[str]:
     for key, value in found.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             continue
-        text = f"{value:,}" if isinstance(value, int) else PLAIN.text(value)
+        text = f"{value:,}" if isinstance(value, int) else UNSIGNED.text(value)
         yield KNOWN.get(key, f"{key.replace('_', ' ')} {{}}").format(text)

@@ -11,7 +11,7 @@ from prefactor.errors import InputError
 from prefactor.evaluation.generation.cells import SPLIT
 from prefactor.evaluation.generation.settings import CHECK, joined_setting, parsed_setting
 from prefactor.evaluation.results import ALL_SEEDS
-from prefactor.reporting.estimates import Estimate
+from prefactor.reporting.estimates import Estimate, whole
 from prefactor.reporting.generation.names import place
 
 PLAIN = ("", "default")  # variants that need no mention
@@ -58,10 +58,10 @@ class Measured:
             variant = "" if row.variant in PLAIN else f"variant={row.variant}"
             setting, is_check = _unchecked(joined_setting(row.setting, variant))
             checks |= {row.dataset} if is_check else set()
-            key = Key(row.metric, row.method, setting, _whole(row.shots), row.dataset)
+            key = Key(row.metric, row.method, setting, whole(row.shots), row.dataset)
             if key in estimates:
                 raise InputError(f"results give one figure twice: {key._asdict()}: read each folder once")
-            estimates[key] = _estimate(row)
+            estimates[key] = Estimate.of_row(row)
             prompts |= {} if pd.isna(row.n_items) else {key: int(row.n_items)}
         return cls(estimates, prompts, frozenset(checks))
 
@@ -115,16 +115,3 @@ def _fits(key: Key, metric: str, method: str | None, setting: Mapping[str, str |
 def _order(key: Key) -> tuple[Any, ...]:
     settings = tuple((name, in_order(value)) for name, value in key.parsed.items())
     return (*place(key.method), settings, math.inf if key.shots is None else key.shots)
-
-
-def _estimate(row: Any) -> Estimate:
-    value, low, high, *items = map(_real, (row.value, row.ci_low, row.ci_high, row.low_items, row.high_items))
-    return Estimate(value, low, high, _whole(row.n_users), _whole(row.n_pairs), *items)
-
-
-def _real(value: Any) -> float:
-    return math.nan if pd.isna(value) else float(value)
-
-
-def _whole(value: Any) -> int | None:
-    return None if pd.isna(value) else int(value)

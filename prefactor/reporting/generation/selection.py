@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from prefactor.evaluation.comparison import metric_name
 from prefactor.evaluation.generation.exhaustive import BEST, GAP, GREEDY, RATIO, SAME
-from prefactor.reporting.estimates import PERCENT, POINTS, Estimate
+from prefactor.reporting.estimates import PERCENT, POINTS, UNSIGNED, Estimate
 from prefactor.reporting.generation.measured import Measured
 from prefactor.reporting.generation.names import name_of, style_of
 from prefactor.reporting.generation.scorers import ACCURACY, by_contender_words
 from prefactor.reporting.part import Part, Titled
 from prefactor.reporting.printed import NATS, Standing, cell, standing, words
-from prefactor.reporting.printed import RATIO as QUOTIENT
 from prefactor.reporting.tables import Row, Table
 
 PAIRED = {"exact": "exact_global", "exact_anchored": "exact_global_anchored"}  # retrieval, one subset
@@ -26,7 +25,7 @@ COLUMNS = {
     GREEDY: ("Greedy, nats", NATS),
     BEST: ("Best, nats", NATS),
     GAP: ("Gap, nats", NATS),
-    RATIO: ("Ratio", QUOTIENT),
+    RATIO: ("Ratio", UNSIGNED),
     SAME: ("Same subset's value, %", PERCENT),
 }
 WORLDS = {"off": "users want the same whatever the topic", "on": "what users want depends on the topic"}

@@ -5,24 +5,22 @@ from collections.abc import Sequence
 from prefactor.evaluation.generation.defects import EMPTY, UNFINISHED
 from prefactor.evaluation.generation.verdicts import BASE
 from prefactor.evaluation.generation.win_rates import GAIN, GOLD, MALFORMED, MISSING, RAW_GAIN, TIES, WIN_RATE
-from prefactor.reporting.estimates import PERCENT, POINTS, TO, Estimate, Scale
+from prefactor.reporting.estimates import PERCENT, POINTS, SIGNED, TO, Estimate
 from prefactor.reporting.figures import Mark, forest, limits_of
 from prefactor.reporting.generation.measured import Key, Measured
 from prefactor.reporting.generation.names import name_of, style_of
 from prefactor.reporting.name import Name
 from prefactor.reporting.panels import Panel, spoken
 from prefactor.reporting.part import Part, Titled
-from prefactor.reporting.printed import COIN, COUNT, TOLD_APART, cell, clauses
-from prefactor.reporting.printed import GAIN as IN_SPREADS
+from prefactor.reporting.printed import COIN, COUNT, IN_SPREADS, TOLD_APART, cell, clauses
 from prefactor.reporting.tables import Cell, Row, Table
 
 MINUS = f"{WIN_RATE}_minus_"
-RAW = Scale(1.0, 2, True, "")
 COLUMNS = {
     WIN_RATE: ("Win rate, %", PERCENT),
     TIES: ("Ties, %", PERCENT),
     GAIN: ("Gain, sd", IN_SPREADS),
-    RAW_GAIN: ("Gain in utility", RAW),
+    RAW_GAIN: ("Gain in utility", SIGNED),
 }
 COUNTED = {MISSING: "Not judged", MALFORMED: "Malformed"}
 DEFECTS = {EMPTY: "Empty texts", UNFINISHED: "Cut off"}

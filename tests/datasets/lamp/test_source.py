@@ -67,6 +67,24 @@ def test_what_is_worth_the_same_or_blank_is_counted(folder: Path) -> None:
     assert read(folder, utility="rouge1").source["dropped"]["tied_scores"] == 1
 
 
+def test_questions_whose_texts_are_worth_the_same_are_counted_by_themselves(folder: Path) -> None:
+    rows = candidates(folder)
+    users = list(dict.fromkeys(row["user_id"] for row in rows))
+    for row in rows:
+        if row["kind"] == QUESTION and row["user_id"] in users[:3]:
+            row["gold_utility"] = 0.5
+    write(rows, folder)
+    found = read(folder)
+    counts = found.source["rows"]
+    # One gold answer of the sample has no word that ROUGE counts.
+    assert counts["questions"] == PEOPLE and counts["questions_with_pairs"] == PEOPLE - 3 - 1
+    assert found.candidates is not None
+    sets = found.candidates.to_pandas()
+    kept = set(sets.loc[sets["kind"] == QUESTION, "group_id"])
+    assert len(kept) == counts["questions_with_pairs"]
+    assert set(sets["group_id"]) == set(found.pairs["group_id"].to_pylist()), "else nothing said whose a set is"
+
+
 def test_a_dataset_has_one_policy(folder: Path) -> None:
     rows = candidates(folder, ("base", "retrieved"))
     write(rows, folder)

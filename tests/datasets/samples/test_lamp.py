@@ -34,6 +34,14 @@ def test_reviews_have_the_published_fields() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_ids_are_unique_whatever_the_files_say_and_an_answer_is_there_twice(task: str) -> None:
+    people = list(find_published(files() / task).people())
+    assert all(len({item.id for item in one.items}) == len(one.items) for one in people)
+    assert task == "LongLaMP" or [item.id for item in people[6].items][:3] == ["1", "1~1", "3"]
+    assert people[7].items[0].gold == f"{people[7].gold.upper()}!"
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_nothing_is_awkward_on_request(tmp_path: Path, task: str) -> None:
     write_sample("lamp", tmp_path / "plain", LampSample(people=6, items=5, awkward=False))
     people = list(find_published(tmp_path / "plain" / task).people())

@@ -1,5 +1,7 @@
 """Feedback: the best against the worst of each profile query, which learns from all of a person's others."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from prefactor.decoding.policies.feedback import Feedback
@@ -27,6 +29,16 @@ def test_nobody_learns_from_their_own_query_or_from_others() -> None:
     for pair, query in zip((known.chosen // 2).tolist(), known.segment.tolist(), strict=True):
         assert feedback.query[pair] != query and QUERIES[feedback.query[pair]].user_id == QUERIES[query].user_id
     assert (known.rejected - known.chosen == 1).all()
+
+
+def test_nobody_learns_from_queries_with_the_words_of_their_prompt_or_answer() -> None:
+    answer = replace(QUERIES[2], gold=f"{QUERIES[1].gold.upper()}?")
+    prompt = replace(QUERIES[3], prompt=QUERIES[0].prompt.lower().replace(":", " :"))
+    queries = [*QUERIES[:2], answer, prompt, *QUERIES[4:]]
+    feedback = Feedback.of(queries, ASKED, TEXTS, WORTH)
+    known = feedback.known(queries)
+    learnt = {number: set(feedback.query[(known.chosen[known.segment == number] // 2).numpy()]) for number in range(5)}
+    assert learnt == {0: {1, 2}, 1: {3}, 2: {3}, 3: {1, 2}, 4: {5, 6, 7}}
 
 
 def test_without_a_difference_there_is_no_pair() -> None:

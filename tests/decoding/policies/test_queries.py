@@ -40,6 +40,26 @@ def test_an_item_that_is_the_question_is_neither_asked_nor_shown() -> None:
     assert "known" not in {query.id for query in found} | {item.id for item in found[0].items}
 
 
+def test_an_item_with_the_answer_is_neither_asked_nor_shown_however_it_is_written() -> None:
+    one = PEOPLE[0]
+    loud = replace(one.items[0], id="loud", gold=f" {one.gold.upper()}!")
+    found = queries_of([replace(one, items=(*one.items, loud))], 9, 0)
+    assert "loud" not in {query.id for query in found} | {item.id for item in found[0].items}
+    assert all("loud" in {item.id for item in query.items} for query in found[1:] if query.prompt != loud.prompt)
+
+
+def test_items_that_differ_in_case_spaces_and_signs_are_one() -> None:
+    one, item = PEOPLE[0], PEOPLE[0].items[0]
+    again = replace(item, id="prompt", prompt=f"{item.prompt.upper()}!", gold="Another")
+    same = replace(item, id="gold", prompt="Another", gold=item.gold.replace(" ", "  ").lower())
+    found = queries_of([replace(one, items=(*one.items, again, same))], 9, 0)
+    assert len({item.id, "prompt"} & {query.id for query in found}) == 1
+    for query in found:
+        shown = {other.id for other in query.items}
+        assert query.id not in {item.id, "prompt"} or not {item.id, "prompt"} & shown
+        assert query.id not in {item.id, "gold"} or not {item.id, "gold"} & shown
+
+
 def test_which_items_are_drawn_depends_on_the_seed_and_the_person_alone() -> None:
     alone, together = queries_of(PEOPLE[1:2], 2, 0), queries_of(PEOPLE, 2, 0)
     assert [query.id for query in alone] == [query.id for query in together if query.user_id == "p1"]

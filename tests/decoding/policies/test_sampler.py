@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from prefactor.datasets.lamp.candidates import SCHEMA
+from prefactor.datasets.lamp.candidates import SCHEMA, read_candidates
+from prefactor.datasets.lamp.person import person_of
+from prefactor.datasets.lamp.tasks import HEADLINES, ArticleQuestion
 from prefactor.decoding.sampling import SamplingParameters
 from prefactor.errors import InputError
 from prefactor.judging.rouge import rouge
@@ -85,6 +89,18 @@ def test_what_nobody_can_learn_from_is_written_as_the_base_model_writes_it() -> 
     assert only.groupby("sample")["response"].nunique().tolist() == [1, 1, 1]
     empty = sampler()([])
     assert isinstance(empty, pa.Table) and not len(empty)
+
+
+def test_ids_that_are_there_twice_are_queries_of_their_own(tmp_path: Path) -> None:
+    record = [
+        replace(item.record, id=name) for item, name in zip(PEOPLE[0].items, ("a", "a", "question"), strict=False)
+    ]
+    asked = person_of(HEADLINES, "p", ArticleQuestion("p", PEOPLE[0].prompt, record), PEOPLE[0].gold)
+    table = sampler(policies=("base", "retrieved"), profile_queries=3)([asked])
+    pq.write_table(table, tmp_path / "candidates.parquet")
+    rows = read_candidates(tmp_path / "candidates.parquet", "gold_utility").rows
+    assert rows.groupby(["query_id", "policy"]).size().tolist() == [3] * 8 and rows["prompt"].nunique() == 4
+    assert set(rows["query_id"]) == {"question", "a", "a~1", "question~2"}
 
 
 def test_prompts_without_room_are_left_out_and_counted() -> None:

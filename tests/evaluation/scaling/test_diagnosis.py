@@ -19,7 +19,7 @@ def scored(
     """Models of which one is good, one noise, and one the same for all candidates of some users."""
     generator = np.random.default_rng(0)
     u, q, c = (axis.ravel() for axis in np.indices((users, queries, candidates)))
-    query = [f"q{number}" if shared == "queries" else f"u{user}q{number}" for user, number in zip(u, q, strict=True)]
+    query = [f"q{number}" if shared else f"u{user}q{number}" for user, number in zip(u, q, strict=True)]
     candidate = [f"c{n}" if shared == "candidates" else f"{name}c{n}" for name, n in zip(query, c, strict=True)]
     gold, *noise = generator.standard_normal((5, len(u)))
     scores = {"good#0": gold + noise[0], "good#1": gold + noise[1], "noise": noise[2]}
@@ -98,7 +98,35 @@ def test_with_nothing_shared_there_is_one_interval() -> None:
 
 
 def test_halves_are_of_users_where_each_has_one_query() -> None:
-    assert diagnose(read_pool(scored(users=30, queries=1))).about["halves"] == "users"
+    assert diagnose(read_pool(scored(users=30, queries=1, shared=""))).about["halves"] == "users"
+
+
+def test_one_shared_query_is_halved_by_its_candidates() -> None:
+    """A candidate that all users like more than its score says is in one half alone, so it is no part of a law."""
+    table = scored(users=30, queries=1, candidates=16, shared="candidates")
+    found = diagnose(read_pool(table))
+    assert found.about["halves"] == "candidates" and found.about["sizes"] == [1, 2, 4, 8, 16]
+    assert found.figures.query("metric == 'predicted_gain'")["n"].max() == 8
+
+
+def test_a_few_small_sets_do_not_end_everybodys_curve() -> None:
+    table = scored(users=12, queries=8, candidates=8)
+    cut = table[~((table["user"] == "u0") & (table["query"] == "q0") & (table["candidate"] > "q0c2"))]
+    found = diagnose(read_pool(cut))
+    assert found.about["sizes"] == [1, 2, 4, 8] and found.about["left_out"].keys() == {"1 sets"}
+    assert found.about["sets"] == 12 * 8 - 1
+
+
+def test_two_candidates_that_all_share_leave_nothing_without_one() -> None:
+    found = diagnose(read_pool(scored(users=5, queries=1, candidates=2, shared="candidates")))
+    assert found.about["shared"] == "" and np.isfinite(found.figures.query("metric == 'gain'")["value"]).all()
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e-9, 1e150])
+def test_the_unit_of_scores_changes_nothing(scale: float, whole: Diagnosis) -> None:
+    table = scored()
+    moved = table.assign(**{name: scale * table[name] for name in ("good#0", "good#1")})
+    pd.testing.assert_series_equal(values(diagnose(read_pool(moved)), "good"), values(whole, "good"))
 
 
 def test_sizes_stop_at_the_smallest_set_and_few_candidates_have_no_correction() -> None:

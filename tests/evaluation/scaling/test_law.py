@@ -66,6 +66,25 @@ def test_a_few_candidates_inflate_hacking_and_it_is_shown() -> None:
     assert chance > 0.2  # most of what looks hacked
 
 
+@pytest.mark.parametrize("candidates", [8, 32])
+def test_where_the_law_holds_few_candidates_do_not_break_it(candidates: int) -> None:
+    """But that a correlation over few falls short by rho (1 - rho^2) / 2 (M - 1), which the last law does not need."""
+    plain = Simulation(users=400, queries=10, candidates=candidates, collapse=0.0, hacking=0.0, healthy=0.5)
+    diagnosis = found(plain)
+    short = 1 - (1 - 0.5**2) / (2 * (candidates - 1))
+    for law, expected in {"published": short, "own_kappa": short, "own_spread": 1.0}.items():
+        rows = diagnosis.figures.query("model == 'model' and metric == 'law_ratio' and law == @law")
+        assert rows["value"].iloc[-1] == pytest.approx(expected, abs=0.02), law
+
+
+def test_single_queries_are_freed_of_noise_without_a_hole_in_it() -> None:
+    weak = found(Simulation(users=3_000, queries=1, candidates=32, collapse=0.0, hacking=0.0, healthy=0.2))
+    rates = {name: figure(weak, name)["value"] for name in ("hacking_rate", "hacking_rate_of_noise")}
+    assert rates["hacking_rate"] == pytest.approx(rates["hacking_rate_of_noise"], abs=0.015)
+    assert figure(weak, "healthy_correlation_corrected")["value"] == pytest.approx(0.2, abs=0.015)
+    assert figure(weak, "collapse_rate")["value"] > 0.2 > 0.1 > figure(weak, "collapse_rate_corrected")["value"]
+
+
 def test_heavy_tails_break_the_normal_kappa_and_the_measured_one_mends_most() -> None:
     heavy = found(Simulation(users=300, freedom=2.5, collapse=0.1, hacking=0.1))
     bias = {law: figure(heavy, "law_bias", law)["value"] for law in LAWS}

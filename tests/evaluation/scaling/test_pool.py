@@ -54,6 +54,7 @@ REFUSED = {
     "no column 'gold'": lambda rows: rows.drop(columns="gold"),
     "is empty": lambda rows: rows[:0],
     "has no scores": lambda rows: rows[["user", "query", "candidate", "gold"]],
+    "'#1' names no model": lambda rows: rows.assign(**{"#1": 1.0}),
     "'oracle': the name stands for": lambda rows: rows.assign(oracle=1.0),
     "column bt, row 2: 'high' is no number": lambda rows: rows.assign(bt=["1", "high", *["1"] * (len(rows) - 2)]),
     "row 3, column gold: nan cannot be ranked": lambda rows: rows.assign(gold=rows["gold"].where(rows.index != 2)),

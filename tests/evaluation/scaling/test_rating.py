@@ -1,12 +1,10 @@
 """Scores of everyone's candidates at once: what the model says of each user alone, in whatever portions it is asked."""
 
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 import torch
 
-from prefactor.evaluation.scaling.rating import Candidates, rate, user_doubts
+from prefactor.evaluation.scaling.rating import Candidates, rate
 from prefactor.preferences import PairBatch, Responses
 from tests.methods.test_contract import SMALL, make_model
 from tests.worlds import make_pairs
@@ -36,14 +34,14 @@ def pool() -> pd.DataFrame:
 
 
 def texts_of(known: PairBatch, candidates: Candidates) -> Responses:
-    return known.responses[torch.tensor([int(name) for name in candidates.text_ids])]
+    return known.responses[torch.tensor([int(name) for name in candidates.text_ids], dtype=torch.int64)]
 
 
 @pytest.mark.parametrize("method", SMALL)
 def test_scores_are_the_models_own_of_each_user_and_set(method: str, known: PairBatch, pool: pd.DataFrame) -> None:
     model = make_model(method)
     candidates = Candidates.of(pool, USERS)
-    found = rate(model, known, texts_of(known, candidates), candidates)
+    found = rate(model, known, texts_of(known, candidates), candidates).margin
     with torch.no_grad():
         for (user, _), rows in pool.groupby(["user", "query"]).groups.items():
             number = USERS.index(str(user))
@@ -59,23 +57,28 @@ def test_scores_are_the_models_own_of_each_user_and_set(method: str, known: Pair
 def test_scores_do_not_depend_on_how_many_are_asked_at_once(method: str, known: PairBatch, pool: pd.DataFrame) -> None:
     model, candidates = make_model(method), Candidates.of(pool, USERS)
     texts = texts_of(known, candidates)
-    whole = rate(model, known, texts, candidates)
+    whole = rate(model, known, texts, candidates).margin
     for rows in (1, 13):
-        part = rate(model, known, texts, candidates, rows)
+        part = rate(model, known, texts, candidates, rows).margin
         torch.testing.assert_close(part.mean, whole.mean, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(part.variance, whole.variance, rtol=1e-5, atol=1e-5)
 
 
-def test_a_factorised_reward_reads_every_candidate_once(known: PairBatch, pool: pd.DataFrame) -> None:
-    model, candidates = make_model("pref"), Candidates.of(pool, USERS)
+@pytest.mark.parametrize("network", ["pref:phi", "prob:phi", "prob:noise", "det:phi", "vrf:phi"])
+def test_a_factorised_reward_reads_every_candidate_once(network: str, known: PairBatch, pool: pd.DataFrame) -> None:
+    """Beside them it reads what is known of users, once of each block of them: nobody is adapted to twice."""
+    method, part = network.split(":")
+    model, candidates = make_model(method), Candidates.of(pool, USERS)
     texts = texts_of(known, candidates)
     asked: list[int] = []
-    hook = model.get_submodule("phi").register_forward_hook(lambda *call: asked.append(len(call[1][0])))
-    rate(model, replace(known, responses=known.responses), texts, candidates, rows=20)
+    hook = model.get_submodule(part).register_forward_hook(lambda *call: asked.append(len(call[1][0])))
+    blocks = [known.users_between(first, last) for first, last, _ in candidates.pieces(20)]
+    for block in blocks:
+        model.adapt(block)
+    adapting, asked[:] = asked[:], []
+    rate(model, known, texts, candidates, rows=20)
     hook.remove()
-    assert asked[0] == len(candidates.text_ids) < len(pool)
-    adapting = asked[1:]
-    assert len(adapting) == len([*candidates.pieces(20)])
+    assert len(blocks) > 1 and asked == [len(candidates.text_ids), *adapting]
 
 
 def test_a_set_is_of_one_user_and_query() -> None:
@@ -85,14 +88,21 @@ def test_a_set_is_of_one_user_and_query() -> None:
     assert [found.text_ids[row] for row in found.text] == list("1234")
 
 
-def test_doubt_of_users_is_the_mean_over_training_seeds(known: PairBatch) -> None:
-    first, second = make_model("vrf"), make_model("vrf")
-    with torch.no_grad():
-        second.basis_log_std.add_(0.5)
-        for parameter in second.encoder.parameters():
-            parameter.mul_(0.5)
-    own = [model.uncertainties(model.adapt(known)) for model in (first, second)]
-    found = user_doubts([first, second], known)
-    assert found.keys() == own[0].keys() and "sigma" in found
-    assert found["sigma"] == pytest.approx(((own[0]["sigma"] + own[1]["sigma"]) / 2).detach().numpy())
-    assert user_doubts([make_model("bt")], known) == {}
+def test_doubts_are_the_models_own_of_each_user_who_has_candidates(known: PairBatch, pool: pd.DataFrame) -> None:
+    model, candidates = make_model("vrf"), Candidates.of(pool, USERS)
+    own = model.uncertainties(model.adapt(known))
+    assert "sigma" in own
+    here = torch.zeros(len(USERS), dtype=torch.bool)
+    here[candidates.user] = True
+    for rows in (1, 10_000):
+        found = rate(model, known, texts_of(known, candidates), candidates, rows).doubts
+        assert found.keys() == own.keys()
+        for name, doubt in found.items():
+            torch.testing.assert_close(doubt[here], own[name][here].detach())
+    assert rate(make_model("bt"), known, texts_of(known, candidates), candidates).doubts == {}
+
+
+def test_no_candidates_have_no_scores(known: PairBatch, pool: pd.DataFrame) -> None:
+    candidates = Candidates.of(pool[:0], USERS)
+    found = rate(make_model("vrf"), known, texts_of(known, candidates), candidates)
+    assert not len(found.margin.mean) and found.doubts == {}

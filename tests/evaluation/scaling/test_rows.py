@@ -3,7 +3,7 @@
 import pandas as pd
 
 from prefactor.evaluation.results import RESULTS
-from prefactor.evaluation.scaling.rows import scaling_rows
+from prefactor.evaluation.scaling.rows import scaling_rows, with_shots
 
 IDENTITY = {"dataset": "d", "backbone": "b", "protocol": "global"}
 MODELS = {"vrf/published": {"method": "vrf", "variant": "published", "run": "abc"}}
@@ -18,9 +18,16 @@ def test_every_figure_is_a_row_that_says_whose_it_is() -> None:
             {"model": "oracle", "metric": "gain", "law": "", "n": 2, **same},
         ]
     ).assign(low_items=float("nan"), high_items=float("nan"))
-    found = scaling_rows(figures.astype({"n": "Int64"}), IDENTITY, MODELS, 3)
+    found = scaling_rows(with_shots({3: figures.astype({"n": "Int64"})}), IDENTITY, MODELS)
     assert [*found.columns] == RESULTS.names and set(found["shots"]) == {3} and set(found["seed"]) == {"all"}
     by_metric = found.set_index("metric")
     assert by_metric["setting"].to_dict() == {"predicted_gain": "law=published;n=8", "collapse_rate": "", "gain": "n=2"}
     assert by_metric.loc["predicted_gain", ["method", "variant", "run"]].tolist() == ["vrf", "published", "abc"]
     assert by_metric.loc["gain", ["method", "variant", "run"]].tolist() == ["oracle", "", ""]
+
+
+def test_figures_of_all_pairs_and_of_few_are_told_apart() -> None:
+    figures = {None: pd.DataFrame({"model": ["a", "b"]}), 3: pd.DataFrame({"model": ["a"]})}
+    found = with_shots(figures)
+    assert found["model"].tolist() == ["a", "b", "a"] and found.index.tolist() == [0, 1, 2]
+    assert found["shots"].isna().tolist() == [True, True, False] and found["shots"][2] == 3

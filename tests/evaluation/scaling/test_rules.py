@@ -97,6 +97,17 @@ def test_a_constant_in_a_sets_scores_changes_nothing(scored: Scored) -> None:
         np.testing.assert_allclose(gains(rule, rule.grid[-1], moved), gains(rule, rule.grid[-1], scored), atol=1e-12)
 
 
+def test_a_score_that_is_constant_but_for_rounding_is_constant_for_rules_too() -> None:
+    table = table_of(seeds=1)
+    for name in ("own#0", "all#0", "third"):
+        table[name] = 0.1 + 1.4e-17 * (np.arange(len(table)) % 8)
+    level = scored_of(table)
+    assert not level.mean.any() and not level.common.any() and not level.others.any()
+    assert np.isinf(level.doubts["noise"]).all()
+    for rule in (ARGMAX, GLOBAL, OTHERS):
+        np.testing.assert_allclose(gains(rule, rule.grid[-1], level), 0, atol=1e-12)
+
+
 def test_the_global_reward_decides_everywhere_or_nowhere(scored: Scored) -> None:
     by_doubt = next(rule for rule in rules_for([scored]) if rule.doubt == "noise")
     common = gains(GLOBAL, np.nan, scored)

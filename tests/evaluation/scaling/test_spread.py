@@ -18,3 +18,9 @@ def test_shape_is_that_of_moments() -> None:
     skewness, excess = shape(values)
     assert skewness == pytest.approx(skew(values, axis=1)) and excess == pytest.approx(kurtosis(values, axis=1))
     assert all(np.isnan(part).all() for part in shape(np.full((1, 4), 0.3)))
+
+
+def test_rounding_is_no_spread() -> None:
+    nearly = 0.3 + 5.6e-17 * np.arange(4.0)[None]
+    assert np.ptp(nearly) > 0 and spread(nearly).tolist() == [0.0]
+    assert all(np.isnan(part).all() for part in shape(nearly))

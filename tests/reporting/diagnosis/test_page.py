@@ -62,7 +62,15 @@ def test_the_head_says_who_gains_and_what_fails_with_whom(everything: str) -> No
 
 
 def test_a_cost_is_on_the_page(everything: str) -> None:
-    assert "A candidate costs 0.05 sd" in everything
+    assert "A candidate costs 0.05 sd" in everything and "Made from" not in everything
+
+
+def test_what_was_made_from_samples_says_so_above_all_figures(tmp_path: Path) -> None:
+    about = {**made_up().about, "made from": "sample files: <these> say nothing"}
+    write_page(tmp_path / "page.html", "a world", replace(made_up(), about=about))
+    text = (tmp_path / "page.html").read_text()
+    assert text.count("sample files") == 1, "not among the facts too"
+    assert text.index("<b>Made from sample files</b>: &lt;these&gt; say nothing.") < text.index('<div class="numbers">')
 
 
 def test_what_is_not_there_has_no_section(tmp_path: Path) -> None:

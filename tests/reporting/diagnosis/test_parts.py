@@ -134,10 +134,12 @@ def test_kappa_is_held_beside_the_normal_one() -> None:
     assert part.sentences[1].startswith("Skewness +1.10 and excess kurtosis −0.20 of gold")
 
 
-def differences(collapse: float, hacking: float, corrected: float, shared: float = 0.0) -> list[dict[str, object]]:
+def differences(
+    collapse: float, hacking: float, corrected: float, shared: float = 0.0, own: str = "prob", other: str = "det"
+) -> list[dict[str, object]]:
     values = {"collapse_rate": collapse, "hacking_rate": hacking, "hacking_rate_corrected": corrected}
-    rows = [row("prob", f"{name}_minus", value, law="det", shared=shared) for name, value in values.items()]
-    return [*rows, row("prob", "gain_minus", 0.2, law="det", n=8, shared=shared)]
+    rows = [row(own, f"{name}_minus", value, law=other, shared=shared) for name, value in values.items()]
+    return [*rows, row(own, "gain_minus", 0.2, law=other, n=8, shared=shared)]
 
 
 def test_the_learned_variance_gets_an_answer_by_the_wider_interval() -> None:
@@ -156,13 +158,41 @@ def test_the_learned_variance_gets_an_answer_by_the_wider_interval() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "asked"),
+    [
+        ("prob/faithful", "det/faithful", True),
+        ("prob_global", "det_global", True),
+        ("prob", "det_global", False),
+        ("prob_global", "det", False),
+        ("prob", "det/faithful", False),
+        ("probability", "detector", False),
+        ("det", "prob", False),
+    ],
+)
+def test_only_pairs_that_differ_in_the_learned_variance_alone_are_asked_about_it(
+    own: str, other: str, asked: bool
+) -> None:
+    found = measured(*curve(own, 0.8), *curve(other, 0.7), *differences(-0.1, 0.1, 0.0, own=own, other=other))
+    part = differences_part(found, styles_of(found.models))
+    assert part is not None and part.sentences[0].startswith("Does the learned variance") is asked
+
+
 def test_rules_have_a_verdict_curves_and_figures_in_spreads() -> None:
     found = measured(*curve("vrf", 0.8), spread=2.0)
     part = rules_part(found, rules({"mean - c std": 0.1, "global": -0.4}), styles_of(found.models))
     assert part is not None and [panel.title for panel in part.panels] == ["Mean − c std", "Global"]
     (text,) = part.sentences
-    assert text.startswith("VRF: 1 of 2 rules beat plain argmax: mean - c std at 1, +0.050 [")
-    assert [line.label for line in part.tables[0].table.rows] == ["VRF: mean - c std, at 1", "VRF: global, at 1"]
+    assert said(text) == (
+        "VRF: 1 of 2 rules beat plain argmax: mean − c std at 1, +0.05 sd [+0.04 to +0.06] at N = 2, "
+        "+10.0 % of the gain (also at N = 4, 8)."
+    )
+    lines = part.tables[0].table.rows
+    assert [line.label for line in lines] == ["VRF: mean − c std at 1", "VRF: global at 1"]
+    assert {cell.text for cell in lines[0].cells} == {"+0.05"}, "the same digits"
+    none = rules_part(found, rules({"global": -0.4}), styles_of(found.models))
+    assert none is not None
+    assert none.sentences[0].startswith("VRF: none of 1 rules beats plain argmax; the largest difference is global")
     assert rules_part(found, rules({}), styles_of(found.models)) is None, "plain argmax alone is no rule to compare"
 
 

@@ -1,6 +1,5 @@
 """What a split asks of users: the pairs that they are judged on, and those that are known of them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pyarrow.parquet as pq
 
 from prefactor.cohorts import KNOWN_PART
 from prefactor.evaluation.scaling.pool import GOLD, KEYS
-from prefactor.preferences import content_id
 
 PART_ASKED = {"unseen": "evaluation", "validation": "validation"}
 POOL = [*KEYS, GOLD]
@@ -18,10 +16,14 @@ POOL = [*KEYS, GOLD]
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a pool is taken: queries of a user, candidates of a query; drawn by the hash of their ids."""
+    """How much of a pool is taken: queries of a user, candidates of a query; drawn by the hash of their ids.
+
+    kinds  of queries, where a source tells them apart; all where none is named
+    """
 
     queries: int
     candidates: int
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.queries < 1:
@@ -36,36 +38,21 @@ class Asked:
 
     user_ids  (U,) whose candidates are wanted
     pairs     columns user_id, group_id, chosen, rejected
-    known     columns user_id, group_id
-    texts     the ids of all texts that a model could read
+    known     columns user_id, group_id, chosen, rejected
     """
 
     user_ids: tuple[str, ...]
     pairs: pd.DataFrame
     known: pd.DataFrame
-    texts: frozenset[str]
 
 
-def read_asked(prepared: Path, split: Path, role: str, user_ids: tuple[str, ...]) -> Asked:
+def read_asked(split: Path, role: str, user_ids: tuple[str, ...]) -> Asked:
     """Of users of a role: ``unseen`` users' evaluation pairs, ``validation`` users' validation pairs."""
     columns = ["user_id", "group_id", "part", "chosen", "rejected"]
     table = pq.read_table(split / "pairs.parquet", columns=columns, filters=[("role", "=", role)]).to_pandas()
     part = table.pop("part")
-    known = table.loc[(part == KNOWN_PART[role]) & table["user_id"].isin(user_ids), ["user_id", "group_id"]]
-    texts = pq.read_table(prepared / "texts.parquet", columns=["text_id"])["text_id"].to_pylist()
-    return Asked(user_ids, table[part == PART_ASKED[role]], known.drop_duplicates(), frozenset(texts))
-
-
-def least(names: Iterable[str], count: int) -> list[str]:
-    """``count`` of the different names, by their hash: an arbitrary, fixed choice."""
-    return sorted(dict.fromkeys(names), key=content_id)[:count]
-
-
-def places(table: pd.DataFrame, group: str | list[str], name: str) -> pd.Series:
-    """Each row's place among its group's rows, by the hash of column ``name``, from 0."""
-    hashes = {value: content_id(value) for value in table[name].unique()}
-    ordered = table.assign(hash=table[name].map(hashes)).sort_values("hash", kind="stable")
-    return ordered.groupby(group, sort=False).cumcount().reindex(table.index)
+    known = table[(part == KNOWN_PART[role]) & table["user_id"].isin(user_ids)]
+    return Asked(user_ids, table[part == PART_ASKED[role]], known)
 
 
 def with_a_choice(pool: pd.DataFrame) -> pd.DataFrame:

@@ -4,10 +4,3 @@ Plain argmax gives the candidate of the greatest reward. A rule turns means, sta
 other models' rewards into other scores, by at most one parameter; what it gains is what the best of N by those scores
 gains. ``search.compare_rules`` chooses each rule's parameter on some users and judges it on others.
 """
-
-from prefactor.evaluation.scaling.rules.rule import ARGMAX, Rule
-from prefactor.evaluation.scaling.rules.scored import ScoredPool
-from prefactor.evaluation.scaling.rules.search import compare_rules
-from prefactor.evaluation.scaling.rules.verdict import verdict
-
-__all__ = ["ARGMAX", "Rule", "ScoredPool", "compare_rules", "verdict"]

@@ -7,7 +7,7 @@ import numpy as np
 from prefactor.evaluation.scaling.rules.scored import Scored
 
 
-def fall_back(scored: Scored, doubt: str, share: float) -> Iterator[np.ndarray]:
+def fall_back(scored: Scored, share: float, doubt: str) -> Iterator[np.ndarray]:
     """Scores (S, M) for each seed: the global reward in the ``share`` of sets with the greatest doubt.
 
     The threshold is that share's among the sets that doubts are held against.

@@ -13,7 +13,7 @@ def blended(scored: Scored, gamma: float) -> Iterator[np.ndarray]:
     yield from scored.mean + gamma * scored.common
 
 
-def shrunk(scored: Scored, doubt: str, t: float) -> Iterator[np.ndarray]:
+def shrunk(scored: Scored, t: float, doubt: str) -> Iterator[np.ndarray]:
     """(1 - k) personal + k global (S, M) for each seed, k = t d / (1 + t d), by the doubt d of the set.
 
     With noise over signal for d and t = 1, k is the share of the scores' variance that is noise.

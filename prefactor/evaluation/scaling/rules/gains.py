@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from prefactor.evaluation.scaling.best import place_weights
+from prefactor.evaluation.scaling.best import expected_best, place_weights
+from prefactor.evaluation.scaling.correlations import centred
 from prefactor.evaluation.scaling.ranking import Ranking
 from prefactor.evaluation.scaling.rules.rule import Rule
 from prefactor.evaluation.scaling.rules.scored import Scored
@@ -14,20 +15,20 @@ from prefactor.evaluation.scaling.rules.scored import Scored
 
 def set_gains(rule: Rule, parameter: float, scored: Scored, sizes: Sequence[int]) -> np.ndarray:
     """(S, J) gold of the best of N by the rule's scores, over the set's mean; the mean over seeds and draws. Exact."""
-    gold = scored.gold - scored.gold.mean(1, keepdims=True)
-    weights = place_weights(gold.shape[1], sizes)  # (M,J)
+    gold = centred(scored.gold)
     total, count = np.zeros((len(gold), len(sizes))), 0
     for score in rule.scores(scored, parameter):
-        total += Ranking.of(score).in_order(gold) @ weights  # (S,M)@(M,J)
+        total += expected_best(gold, score, sizes)
         count += 1
     return total / count
 
 
 def gains_without_each(rule: Rule, parameter: float, scored: Scored, sizes: Sequence[int]) -> np.ndarray:
     """(S, M, J) the same without each candidate, by the same scores; where all M are drawn, all M - 1."""
-    total, count = np.zeros((*scored.gold.shape, len(sizes))), 0
+    gold = centred(scored.gold)
+    total, count = np.zeros((*gold.shape, len(sizes))), 0
     for score in rule.scores(scored, parameter):
-        total += _without_each(score, scored.gold, sizes)
+        total += _without_each(score, gold, sizes)
         count += 1
     return total / count
 

@@ -37,9 +37,9 @@ class Rule:
     neutral: float = 0.0
     doubt: str | None = None
 
-    def plainest_first(self) -> tuple[float, ...]:
-        """The grid by distance from the neutral parameter."""
-        return tuple(sorted(self.grid, key=lambda parameter: abs(parameter - self.neutral)))
+    def plainest_first(self) -> list[int]:
+        """The grid's places by distance from the neutral parameter."""
+        return sorted(range(len(self.grid)), key=lambda place: abs(self.grid[place] - self.neutral))
 
 
 def _plain(scored: Scored, _: float) -> Iterator[np.ndarray]:
@@ -83,14 +83,6 @@ def rules_for(scored: Sequence[Scored]) -> list[Rule]:
 
 def _by_doubt(names: Sequence[str]) -> Iterator[Rule]:
     for name in names:
-        yield Rule(f"global where doubted, by {name}", partial(_fall_back, name), SHARES, doubt=name)
+        yield Rule(f"global where doubted, by {name}", partial(fall_back, doubt=name), SHARES, doubt=name)
     if NOISE in names:
-        yield Rule(f"shrunk to global, by {NOISE}", partial(_shrunk, NOISE), SHRINKAGE)
-
-
-def _fall_back(doubt: str, scored: Scored, share: float) -> Iterator[np.ndarray]:
-    return fall_back(scored, doubt, share)
-
-
-def _shrunk(doubt: str, scored: Scored, t: float) -> Iterator[np.ndarray]:
-    return shrunk(scored, doubt, t)
+        yield Rule(f"shrunk to global, by {NOISE}", partial(shrunk, doubt=NOISE), SHRINKAGE)

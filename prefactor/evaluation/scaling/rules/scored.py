@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from prefactor.errors import InputError
+from prefactor.evaluation.scaling.correlations import centred
 from prefactor.evaluation.scaling.pool import GOLD, KEYS, SEED, STD, Pool, read_pool, score_columns
 from prefactor.parameters import nearest
 
@@ -84,13 +85,13 @@ class ScoredPool:
 
     def _scored(self, number: int, model: str, common: str | None) -> Scored:
         block, std = self.pool.blocks[number], self.stds[number].get(model)
-        mean = _less_mean(block.scores[model])
+        mean = centred(block.scores[model])
         others = [
             _seed_by_seed(_standardised(score), len(mean))
             for name, score in block.scores.items()
             if name not in (model, common)
         ]
-        shared = None if common in (None, model) else _seed_by_seed(_less_mean(block.scores[common]), len(mean))
+        shared = None if common in (None, model) else _seed_by_seed(centred(block.scores[common]), len(mean))
         return Scored(
             block.user,
             block.query,
@@ -123,14 +124,10 @@ def _check_std(table: pd.DataFrame, name: str) -> None:
         raise InputError(f"row {row}, column {name}: a standard deviation below 0")
 
 
-def _less_mean(score: np.ndarray) -> np.ndarray:
-    return score - score.mean(-1, keepdims=True)
-
-
 def _standardised(score: np.ndarray) -> np.ndarray:
     """(R, S, M) with mean 0 and standard deviation 1 within each set; 0 where all candidates score the same."""
-    less = _less_mean(score)
-    size = less.std(-1, keepdims=True)
+    less = centred(score)
+    size = np.sqrt(np.square(less).mean(-1, keepdims=True))
     return np.divide(less, size, out=np.zeros(less.shape), where=size > 0)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,14 @@ def compare_rules(
     return table.astype({"n": "Int64", "chosen": bool, "parameter": float})
 
 
+class _Figure(NamedTuple):
+    """What one column of users' figures is: the parameter's place in the grid, the metric, and N of a curve."""
+
+    place: int
+    metric: str
+    n: int | None
+
+
 @dataclass(frozen=True)
 class _Comparison:
     """A model's rules, the sets that choose their parameters and those that judge them."""
@@ -65,41 +74,44 @@ class _Comparison:
 
     def of_rule(self, rule: Rule, sets: Sets, plain: Judged) -> Iterator[dict[str, object]]:
         """A rule's rows: its curve over the parameters tried."""
-        chosen, curve = self.choose(rule), []
-        wide: list[Interval] = []
-        for parameter in rule.grid:
+        chosen, columns = self.choose(rule), dict[_Figure, np.ndarray]()
+        wide: dict[_Figure, Interval] = {}
+        for place, parameter in enumerate(rule.grid):
             found = Judged.of(rule, parameter, self.unseen, self.sizes)
-            values = found.beside(plain)  # (S,2J)
-            curve += [sets.user_means(values), *self.shares(rule, parameter, sets)]
-            if parameter is chosen:  # not "==": that of a rule without one is NaN
-                wide = over_what_is_shared(sets, values, partial(found.beside_without, plain))
-        intervals = iter(of_columns([np.concatenate(curve, 1)]))
-        about = {"rule": rule.name, "model": self.model, "n_users": sets.users, "n_queries": sets.queries}
-        for parameter in rule.grid:
-            start = {**about, "parameter": parameter, "chosen": parameter is chosen}
-            wider = iter(wide if parameter is chosen else [])
-            for metric in (GAIN, DIFFERENCE):
-                for size in self.sizes:
-                    yield _row({**start, "metric": metric, "n": size}, next(intervals), next(wider, None))
+            values, curves = found.beside(plain), self.curves(place)  # (S,2J)
+            columns |= zip(curves, sets.user_means(values).T, strict=True)
             if rule.doubt is not None:
-                yield _row({**start, "metric": SHARE, "n": pd.NA}, next(intervals), None)
+                columns[_Figure(place, SHARE, None)] = self.share(rule.doubt, parameter, sets)
+            if place == chosen:
+                wider = over_what_is_shared(sets, values, partial(found.beside_without, plain))
+                wide = dict(zip(curves, wider, strict=False))  # none where nothing is shared
+        intervals = of_columns([np.stack([*columns.values()], 1)])
+        about = {"rule": rule.name, "model": self.model, "n_users": sets.users, "n_queries": sets.queries}
+        for figure, interval in zip(columns, intervals, strict=True):
+            tried = {"parameter": rule.grid[figure.place], "chosen": figure.place == chosen}
+            yield _row({**about, **tried, "metric": figure.metric, "n": figure.n}, interval, wide.get(figure))
 
-    def choose(self, rule: Rule) -> float:
-        """The parameter with the greatest gain of validation users, on average over n > 1; of equals the plainest."""
+    def curves(self, place: int) -> "list[_Figure]":
+        """What the columns of ``Judged.beside`` are, of the parameter at a place of the grid."""
+        return [_Figure(place, metric, size) for metric in (GAIN, DIFFERENCE) for size in self.sizes]
+
+    def choose(self, rule: Rule) -> int:
+        """The place in the grid of the parameter with the greatest gain of validation users, on average over n > 1.
+
+        Of equals the plainest.
+        """
+        if len(rule.grid) == 1:
+            return 0
         plainest = rule.plainest_first()
-        if len(plainest) == 1:
-            return plainest[0]
         sizes = [size for size in self.sizes if size > 1]
         sets = Sets.of(self.validation)
-        gains = [Judged.of(rule, parameter, self.validation, sizes).gain.mean(1) for parameter in plainest]
+        gains = [Judged.of(rule, rule.grid[place], self.validation, sizes).gain.mean(1) for place in plainest]
         return plainest[int(np.argmax([sets.weight @ gain for gain in gains]))]
 
-    def shares(self, rule: Rule, parameter: float, sets: Sets) -> list[np.ndarray]:
-        """(U, 1) share of unseen users' sets that the global reward decides; none for a rule that does not abstain."""
-        if rule.doubt is None:
-            return []
-        each = [abstains(part, rule.doubt, parameter).mean(0) for part in self.unseen]  # (R,s) -> (s,) for each block
-        return [sets.user_means(np.concatenate(each)[:, None])]
+    def share(self, doubt: str, parameter: float, sets: Sets) -> np.ndarray:
+        """(U,) share of unseen users' sets that the global reward decides by a doubt."""
+        each = [abstains(part, doubt, parameter).mean(0) for part in self.unseen]  # (R,s) -> (s,) for each block
+        return sets.user_means(np.concatenate(each)[:, None])[:, 0]
 
 
 def _row(start: Mapping[str, object], interval: Interval, wide: Interval | None) -> dict[str, object]:

@@ -7,30 +7,20 @@ import numpy as np
 from prefactor.evaluation.intervals import Interval
 from prefactor.evaluation.items import Outcomes, over_users_and_items, with_items_left_out
 from prefactor.evaluation.scaling.rules.gains import Sets
-
-FEWEST = 3  # shared queries, below which no variance over queries is known
+from prefactor.evaluation.scaling.shared import shared_by_users
 
 
 def over_what_is_shared(sets: Sets, values: np.ndarray, without: Callable[[], Sequence[np.ndarray]]) -> list[Interval]:
     """(S, C) values of sets to C means over users, with intervals over users and what they share; [] if nothing.
 
-    ``without`` gives (s, M, C) for each block, the values without each candidate; it is asked where candidates are
-    shared and queries are not, or are few, or have candidates in common.
+    ``without`` gives (s, M, C) for each block, the values without each candidate; it is asked where users share
+    candidates, and every set is left with two.
     """
-    if shares_queries(sets):
+    shared = shared_by_users(sets.user, sets.query, sets.candidate)
+    if shared == "queries":
         return over_queries(sets, values)
     enough = min(candidate.shape[1] for candidate in sets.candidate) > 2
-    return over_candidates(sets, values, without()) if enough and shares_candidates(sets) else []
-
-
-def shares_queries(sets: Sets) -> bool:
-    """Whether users share queries: more than a few, with candidates of their own."""
-    return sets.queries >= FEWEST and _shared(sets.user, sets.query) and not _shared(*_rows(sets, sets.query))
-
-
-def shares_candidates(sets: Sets) -> bool:
-    """Whether users share candidates."""
-    return _shared(*_rows(sets, sets.user))
+    return over_candidates(sets, values, without()) if enough and shared == "candidates" else []
 
 
 def over_queries(sets: Sets, values: np.ndarray) -> list[Interval]:
@@ -58,15 +48,3 @@ def over_candidates(sets: Sets, values: np.ndarray, without: Sequence[np.ndarray
         without_each = value + np.bincount(number, change[:, place], len(names))  # (I,)
         found.append(with_items_left_out(value, float(column.var(ddof=1)) / len(column), len(column), without_each))
     return found
-
-
-def _rows(sets: Sets, of_sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What (S,) sets have, for each of their candidates (N,), and the candidates (N,)."""
-    each = np.repeat(of_sets, np.concatenate([np.full(len(block), block.shape[1]) for block in sets.candidate]))
-    return each, np.concatenate([block.ravel() for block in sets.candidate])
-
-
-def _shared(owner: np.ndarray, thing: np.ndarray) -> bool:
-    """Whether any thing (N,) goes with more than one owner (N,)."""
-    pairs = np.unique(owner.astype(np.int64) * (int(thing.max()) + 1) + thing)
-    return len(pairs) > len(np.unique(thing))

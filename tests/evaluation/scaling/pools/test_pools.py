@@ -30,7 +30,7 @@ def write(folder: Path, pairs: list[Pair], source: dict[str, object], **tables: 
 
 
 def pool_of(folder: Path, limits: Limits = ALL, role: str = "unseen", users: tuple[str, ...] = USERS) -> pd.DataFrame:
-    found = find_pool(folder, read_asked(folder, folder, role, users), limits)
+    found = find_pool(folder, read_asked(folder, role, users), limits)
     assert found is not None
     assert [*found.columns] == ["user", "query", "candidate", "gold"]
     if len(found):
@@ -123,6 +123,10 @@ def test_a_users_rated_items_of_the_evaluation_are_one_set(tmp_path: Path) -> No
     for row in found.itertuples():
         assert row.gold == pytest.approx(rating[[*ROLE].index(row.user), items.index(row.candidate)])
     assert found["query"].nunique() == 1
+    told = [*pairs, ("ann", "reference", "2-4", "j2", "j4")]  # a split that lets users know what they are asked about
+    write(tmp_path, told, {"truth": False, "items": items}, users=users, texts=texts(*items))
+    assert [*pool_of(tmp_path).query("user == 'ann'")["candidate"]] == ["j1", "j3"]
+    write(tmp_path, pairs, {"truth": False, "items": items}, users=users, texts=texts(*items))
     few = pool_of(tmp_path, Limits(queries=1, candidates=3))
     assert set(few["candidate"]) == {*sorted(items[1:5], key=content_id)[:3]}
     assert set(pool_of(tmp_path, role="validation", users=("kim",))["candidate"]) == {"j0", "j5"}
@@ -145,20 +149,54 @@ def test_a_sources_own_gold_is_that_of_whoever_is_asked(tmp_path: Path, owned: b
     assert found.groupby(["user", "query"]).size().to_dict() == {("ann", "p"): 4, ("ann", "q"): 2, ("bob", "p"): 4}
     gold = found.set_index(["user", "candidate"])["gold"]
     assert gold["ann", "p3"] == 2 and gold["ann", "q2"] == 5 and gold["bob", "p3"] == (-2 if owned else 2)
-    assert pool_of(tmp_path, Limits(queries=1, candidates=3)).groupby("user").size().to_dict() in (
-        {"ann": 3, "bob": 3},
-        {"ann": 2, "bob": 3},
+    few = pool_of(tmp_path, Limits(queries=1, candidates=3)).groupby(["user", "query"])["candidate"].apply(list)
+    first = min("pq", key=content_id)
+    among = {"p": ["p1", "p2", "p3", "p4"], "q": ["q1", "q2"]}
+    expected = {group: sorted(sorted(among[group], key=content_id)[:3]) for group in among}
+    assert few.to_dict() == {("ann", first): expected[first], ("bob", "p"): expected["p"]}
+
+
+@pytest.fixture
+def of_kinds(tmp_path: Path) -> Path:
+    """Ann is asked a question and things of her profile, Bob one of those; nobody knows of which kind s is."""
+    pairs: list[Pair] = [("ann", "evaluation", group, f"{group}1", f"{group}2") for group in "pqrs"]
+    kinds = {"p": "profile", "q": "profile", "r": "question", "s": None}
+    table = CANDIDATES[["group_id", "text_id"]].assign(gold=np.arange(11.0), kind=CANDIDATES["group_id"].map(kinds))
+    return write(
+        tmp_path,
+        [*pairs, ("bob", "evaluation", "q", "q1", "q2")],
+        {"truth": False},
+        candidates=table,
+        texts=texts(*CANDIDATES["text_id"]),
     )
+
+
+def test_queries_of_some_kinds_are_chosen_before_their_number_is_limited(of_kinds: Path) -> None:
+    found = pool_of(of_kinds, Limits(queries=1, candidates=9, kinds=("question",)))
+    assert found[["user", "query"]].drop_duplicates().to_numpy().tolist() == [["ann", "r"]]
+    two = pool_of(of_kinds, Limits(queries=9, candidates=9, kinds=("question", "profile")))
+    assert {*zip(two["user"], two["query"], strict=True)} == {("ann", "p"), ("ann", "q"), ("ann", "r"), ("bob", "q")}
+    assert set(pool_of(of_kinds)["query"]) == {*"pqrs"}
+
+
+def test_a_kind_that_nothing_is_of_is_refused(of_kinds: Path) -> None:
+    with pytest.raises(InputError, match="kinds: no candidates of the kind 'questions'; did you mean 'question'"):
+        pool_of(of_kinds, Limits(queries=9, candidates=9, kinds=("questions",)))
+
+
+def test_kinds_do_not_matter_where_a_source_tells_none_apart(world: Path) -> None:
+    limits = Limits(queries=99, candidates=99, kinds=("question",))
+    pd.testing.assert_frame_equal(pool_of(world, limits), pool_of(world))
 
 
 def test_where_nobody_knows_the_worth_there_is_no_pool(tmp_path: Path) -> None:
     write(tmp_path, [("ann", "evaluation", "p", "p1", "p2")], {"truth": False}, texts=texts("p1", "p2"))
-    assert find_pool(tmp_path, read_asked(tmp_path, tmp_path, "unseen", USERS), ALL) is None
+    assert find_pool(tmp_path, read_asked(tmp_path, "unseen", USERS), ALL) is None
 
 
 def test_a_pool_may_be_empty(world: Path) -> None:
-    asked = read_asked(world, world, "unseen", USERS)
-    nothing = Asked(asked.user_ids, asked.pairs, asked.known, frozenset())
+    asked = read_asked(world, "unseen", USERS)
+    nothing = Asked(asked.user_ids, asked.pairs[:0], asked.known)
     assert not len(find_pool(world, nothing, ALL))  # type: ignore[arg-type]
 
 
