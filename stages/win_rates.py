@@ -26,7 +26,7 @@ def win_rates(model: str) -> None:
         write_table(scratch, "results", in_schema(pd.concat(rows, ignore_index=True)))
         write_table(scratch, "examples", judged.examples())
         if judged.scored is not None:
-            write_table(scratch, "pools", judged.scored)
+            judged.scored.to_parquet(scratch / "pools.parquet", compression="zstd", index=False)
         write_about(scratch, judged.about())
 
 
