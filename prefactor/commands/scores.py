@@ -73,7 +73,7 @@ def _read(path: Path, roles: Roles) -> "pd.DataFrame":
             names = (roles.user, roles.query, roles.candidate)
             return pd.read_csv(path, converters=dict.fromkeys(names, str))  # "NA" may be a name
         found = pd.read_parquet(path)
-        return found if isinstance(found.index, pd.RangeIndex) else found.reset_index()
+        return found.reset_index() if any(name is not None for name in found.index.names) else found
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: name a parquet or CSV file of scored candidates") from error
     except (OSError, ValueError, pa.ArrowException) as error:  # pandas' own errors of CSV are ValueErrors

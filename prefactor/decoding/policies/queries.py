@@ -33,23 +33,23 @@ def queries_of(people: Sequence[Person], profile_queries: int, seed: int) -> lis
     """Each person's question, then up to so many profile queries, the first by the hash of person and item.
 
     What is shown beside a query has neither its prompt's nor its answer's words: items that are there twice would give
-    it away. No prompt is asked twice, and no item whose prompt or answer is the question's: who learns from it would
-    know the answer.
+    it away. No prompt is asked twice and no answer, the question's among them: who learns from one query would know the
+    other's answer.
     """
     return [query for place, person in enumerate(people) for query in _queries(place, person, profile_queries, seed)]
 
 
 def _queries(place: int, person: Person, count: int, seed: int) -> list[Query]:
     items, question = [(item, Words.of(item)) for item in person.items], Words.of(person)
-    asked: dict[tuple[str, ...], tuple[Item, Words]] = {}
+    asked: list[tuple[Item, Words]] = []
     for item, words in sorted(items, key=lambda one: content_id(str(seed), "profile query", person.id, one[0].id)):
-        if not words.tell(question):
-            asked.setdefault(words.prompt, (item, words))
+        if len(asked) < count and not any(words.tell(other) for other in (question, *(told for _, told in asked))):
+            asked.append((item, words))
     return [
         Query(place, person.id, QUESTION, QUESTION, person.prompt, person.gold, _silent(items, question)),
         *(
             Query(place, person.id, item.id, PROFILE, item.prompt, item.gold, _silent(items, words))
-            for item, words in list(asked.values())[:count]
+            for item, words in asked
         ),
     ]
 

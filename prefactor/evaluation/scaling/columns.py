@@ -26,7 +26,8 @@ def view(sums: np.ndarray, name: str) -> np.ndarray:
 def user_columns(sums: np.ndarray, sizes: Sequence[int], traits: Mapping[str, np.ndarray] | None = None) -> Columns:
     """Sums (..., U, F) over a user's sets to columns; a ratio of their means is a mean over the users that it is about.
 
-    ``has``: the user has sets; ``seen``: gold tells candidates of some apart; ``kept``: seen and not collapsed.
+    ``has``: the user has sets; ``seen``: gold tells candidates of some apart; ``kept``: seen and not collapsed;
+    ``told``: seen, and scores differ.
     """
     at = slices_of(sizes)
     part = {name: sums[..., where] for name, where in at.items()}
@@ -36,7 +37,9 @@ def user_columns(sums: np.ndarray, sizes: Sequence[int], traits: Mapping[str, np
     by_spread, by_correlation = _collapsed(mean["variance"], among["rho"], has)
     collapsed = seen & (by_spread | by_correlation)
     kept = seen & ~collapsed
-    found = {"has": has, "seen": seen, "collapsed": collapsed, "kept": kept}
+    told = seen & ~by_spread
+    found = {"has": has, "seen": seen, "collapsed": collapsed, "kept": kept, "told": told}
+    found["told_rho"] = told * among["rho"]
     found |= {"by_spread": seen & by_spread, "by_correlation": seen & by_correlation}
     found |= {name: seen * among[name] for name in ("rho", "rank")}
     found |= {f"kept_{name}": kept * among[name] for name in ("hacked", "rho_healthy", "rho_hacked")}

@@ -13,7 +13,7 @@ from prefactor.evaluation.scaling.best import SIZES, sizes_of
 from prefactor.evaluation.scaling.histogram import histogram
 from prefactor.evaluation.scaling.known_rows import known_rows
 from prefactor.evaluation.scaling.model_figures import Figures, law_figures, minus, model_figures, oracle_figures
-from prefactor.evaluation.scaling.pool import ORACLE, Pool, large_enough
+from prefactor.evaluation.scaling.pool import ORACLE, Pool
 from prefactor.evaluation.scaling.study import Study
 from prefactor.evaluation.scaling.user_table import user_table
 from prefactor.reading import read_object
@@ -59,7 +59,6 @@ def diagnose(pool: Pool, against: Mapping[str, str] | None = None, sizes: Sequen
     All sets are computed at once, and no candidate is drawn: curves are exact. Intervals are over users, resampled, and
     where users share queries or candidates also over those, each left out in turn.
     """
-    pool, small = large_enough(pool, sizes)
     study = Study.of(pool, sizes_of(pool.least, sizes))
     bound = study.means(study.halves, "", 1)
     oracle = bound if study.halves is study.whole else study.means(study.whole, "", 1)
@@ -79,5 +78,6 @@ def diagnose(pool: Pool, against: Mapping[str, str] | None = None, sizes: Sequen
     rows = [row for model, figures in found.items() for row in study.rows(model, figures)]
     table = pd.DataFrame([*rows, *known_rows(pool, study.whole.sizes)])
     table["n"] = table["n"].astype("Int64")
-    why = {"left_out": {f"{small} sets": f"they have fewer than {pool.least} candidates, unlike most"}} if small else {}
+    few = f"they have fewer than {pool.least} candidates, unlike most"
+    why = {"left_out": {f"{pool.small} sets": few}} if pool.small else {}
     return Diagnosis(table, pd.concat(users), pd.concat(correlations), {**study.about(), **why})

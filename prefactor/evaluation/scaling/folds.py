@@ -27,10 +27,10 @@ def fold_numbers(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
     return (np.zeros(users, dtype=np.int64), drawn) if by_query else (drawn, np.zeros(queries, dtype=np.int64))
 
 
-def halved(pool: Pool) -> tuple[Pool, tuple[np.ndarray, np.ndarray]]:
+def halved(pool: Pool, least: int) -> tuple[Pool, tuple[np.ndarray, np.ndarray]]:
     """The pool with every set parted into two, as if they were of two queries, by halves of the candidates; its folds.
 
-    A candidate is in one half for all users.
+    A candidate is in one half for all users. ``least``: halves of fewer candidates go.
     """
     half = _halves(len(pool.candidate_ids))
     parts = [(block, number) for block in pool.blocks for number in range(FOLDS)]
@@ -38,6 +38,7 @@ def halved(pool: Pool) -> tuple[Pool, tuple[np.ndarray, np.ndarray]]:
         replace(part, query=FOLDS * part.query + number)
         for block, number in parts
         for part in block.kept(half[block.candidate] == number)
+        if part.gold.shape[1] >= least
     ]
     names = tuple(f"{query}/{number}" for query in pool.query_ids for number in range(FOLDS))
     folds = np.zeros(len(pool.user_ids), dtype=np.int64), np.arange(len(names)) % FOLDS

@@ -78,7 +78,7 @@ def _columns(
         own = user_columns(view(sums.figures, name), sizes, traits if name == VIEWS[0] else None)
         found |= {f"{name}:{column}": values for column, values in own.items()}
     known = sums.cells.sum(1, keepdims=True)
-    judged = found["all:seen"] - found["all:by_spread"]
+    judged = found["all:told"]
     found["cells"] = (judged if single else found["all:kept"]) * sums.cells / known.clip(1)
     cell = user_cells(found["all:rho"][:, 0])
     found["user_cells"] = judged * (cell[:, None] == np.arange(USER_CELLS))

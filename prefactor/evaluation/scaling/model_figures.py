@@ -108,7 +108,7 @@ def _noise_figures(means: Means, four: Quantities, candidates: np.ndarray, weigh
         return {}
     size = np.where(there, candidates, LEAST_CANDIDATES)
     kept = (1 - four.hacking) * np.nan_to_num(four.healthy) - four.hacking * np.nan_to_num(four.hacked)
-    mean, apart = (means.ratio("all:rho", "all:seen")[:, 0], LEAST_CORRELATION) if means.single else (kept, 0.0)
+    mean, apart = (means.ratio("all:told_rho", "all:told")[:, 0], LEAST_CORRELATION) if means.single else (kept, 0.0)
     few = weighings.few(DECONVOLVED)
     counted = weighings.thinned(means["cells"], few)  # (b,G*CELLS)
     share = counted.reshape(len(counted), len(size), CELLS).sum(2)

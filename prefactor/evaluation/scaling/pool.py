@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from prefactor.errors import InputError
+from prefactor.evaluation.scaling.best import SIZES
 
 KEYS = ["user", "query", "candidate"]
 GOLD = "gold"
@@ -55,7 +56,7 @@ class Block:
 class Pool:
     """Sets of candidates, those of equal size together; users, queries and candidates by their names' places.
 
-    ``traits`` (U,) by name: what is known of users beside.
+    ``traits`` (U,) by name: what is known of users beside. ``small``: how many sets were left out for their size.
     """
 
     user_ids: tuple[str, ...]
@@ -63,6 +64,7 @@ class Pool:
     candidate_ids: tuple[str, ...]
     blocks: tuple[Block, ...]
     traits: Mapping[str, np.ndarray]
+    small: int = 0
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -92,28 +94,22 @@ class Pool:
         return replace(self, blocks=tuple(part for block in self.blocks for part in block.kept(~gone[block.candidate])))
 
 
-def large_enough(pool: Pool, sizes: Sequence[int]) -> tuple[Pool, int]:
-    """The pool without the sets that are too small for the N that most sets allow, and how many those are.
-
-    A few small sets would end everybody's curve at their size.
-    """
-    size = np.concatenate([np.full(len(block.user), block.gold.shape[1]) for block in pool.blocks])
-    least = max((n for n in sizes if (size >= n).mean() >= MOST_SETS), default=1)
-    kept = tuple(block for block in pool.blocks if block.gold.shape[1] >= least)
-    return replace(pool, blocks=kept), int((size < least).sum())
-
-
-def read_pool(table: pd.DataFrame) -> Pool:
+def read_pool(table: pd.DataFrame, sizes: Sequence[int] = SIZES) -> Pool:
     """A table with the columns ``user``, ``query``, ``candidate``, ``gold``, and scores, to a pool.
 
     A score's column is named by its model, or ``<model>#<seed>`` where several training seeds scored. Columns that
-    begin with ``std:`` are left out, those with ``user:`` are users' traits. Raises InputError, naming row (from 1) and
-    column, for what is missing, no number, given twice, or leaves nothing to choose.
+    begin with ``std:`` are left out, those with ``user:`` are users' traits. Sets that are too small for the N of
+    ``sizes`` that nine of ten allow are left out: they would end everybody's curve at their size. Raises InputError,
+    naming row (from 1) and column, for what is missing, no number, given twice, or leaves nothing to choose.
     """
     columns = _checked(table)
     user, query, candidate = (_numbered(table[key]) for key in KEYS)
     order = np.lexsort([candidate.number, query.number, user.number])
     size = _sizes(user.number[order], query.number[order], candidate.number[order], order)
+    least = _most_allow(size, sizes)
+    if (size < least).any():
+        left = read_pool(table.iloc[np.sort(order[size >= least])], sizes)
+        return replace(left, small=round((1 / size[size < least]).sum()))
     blocks = [
         _block(table, columns, (user, query, candidate), order[size == count], count) for count in np.unique(size)
     ]
@@ -196,6 +192,12 @@ def _sizes(user: np.ndarray, query: np.ndarray, candidate: np.ndarray, order: np
             f"row {row} is its user's and query's only candidate: there is nothing to choose; leave it out"
         )
     return np.repeat(size, size)
+
+
+def _most_allow(size: np.ndarray, sizes: Sequence[int]) -> int:
+    """The largest N that MOST_SETS of the sets allow, from the size (N,) of each row's set; 1 where none is asked."""
+    weight = 1 / size  # each set counts once
+    return max((n for n in sizes if weight[size >= n].sum() >= MOST_SETS * weight.sum()), default=1)
 
 
 def _block(

@@ -10,7 +10,7 @@ import numpy as np
 from prefactor.evaluation.intervals import RESAMPLES
 from prefactor.evaluation.items import BLOCKS, USERS, dealt
 from prefactor.evaluation.scaling.best import sizes_of
-from prefactor.evaluation.scaling.folds import fold_numbers, halved
+from prefactor.evaluation.scaling.folds import FOLDS, fold_numbers, halved
 from prefactor.evaluation.scaling.means import Means, model_means
 from prefactor.evaluation.scaling.model_figures import Key, Values
 from prefactor.evaluation.scaling.pool import Pool
@@ -64,8 +64,10 @@ class Study:
         whole = _part([pool, *left], [fold_numbers(pool)] * (1 + len(left)), sizes)
         halves = whole
         if shared == "candidates" and whole.frame.single and pool.least >= LEAST_HALVED:
-            parts, folds = zip(*map(halved, [pool, *left]), strict=True)
-            halves = _part(parts, folds, sizes_of(parts[0].least, sizes))
+            halved_sizes = sizes_of(pool.least // FOLDS, sizes)
+            least = halved_sizes[-1] - 1  # without one of them
+            parts, folds = zip(*(halved(one, least) for one in (pool, *left)), strict=True)
+            halves = _part(parts, folds, halved_sizes)
         weighings = Weighings(len(pool.user_ids), RESAMPLES, count)
         return cls(whole, halves, shared, items, weighings, group_sizes(pool, noise_edges(pool)))
 

@@ -29,8 +29,7 @@ def test_an_item_that_is_there_twice_is_asked_once_and_never_shown_beside_itself
     item = PEOPLE[0].items[0]
     again = replace(item, id="again"), replace(item, id="same words", prompt="Another prompt")
     found = queries_of([replace(PEOPLE[0], items=(*PEOPLE[0].items, *again))], 9, 0)
-    assert sum(query.prompt == item.prompt for query in found) == 1
-    (asked,) = (query for query in found if query.prompt == item.prompt)
+    (asked,) = (query for query in found if query.prompt == item.prompt or query.gold == item.gold)
     assert not {item.id, "again", "same words"} & {one.id for one in asked.items}
 
 

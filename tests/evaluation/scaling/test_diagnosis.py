@@ -107,6 +107,8 @@ def test_one_shared_query_is_halved_by_its_candidates() -> None:
     found = diagnose(read_pool(table))
     assert found.about["halves"] == "candidates" and found.about["sizes"] == [1, 2, 4, 8, 16]
     assert found.figures.query("metric == 'predicted_gain'")["n"].max() == 8
+    some = table[(table["user"] != "u2") | (table["candidate"] < "q0c3")]  # who rated fewer does not end the curves
+    assert diagnose(read_pool(some)).figures.query("metric == 'predicted_gain'")["n"].max() == 8
 
 
 def test_a_few_small_sets_do_not_end_everybodys_curve() -> None:
@@ -115,6 +117,8 @@ def test_a_few_small_sets_do_not_end_everybodys_curve() -> None:
     found = diagnose(read_pool(cut))
     assert found.about["sizes"] == [1, 2, 4, 8] and found.about["left_out"].keys() == {"1 sets"}
     assert found.about["sets"] == 12 * 8 - 1
+    alone = table[(table["user"] != "u1") | ((table["query"] == "q0") & (table["candidate"] <= "q0c2"))]
+    assert diagnose(read_pool(alone)).about["users"] == 11, "who has no set left does not count"
 
 
 def test_two_candidates_that_all_share_leave_nothing_without_one() -> None:
