@@ -147,10 +147,12 @@ def test_the_final_block_is_touched_by_no_other_study(tmp_path: Path, monkeypatc
     assert final == {("jester", "final", seed) for seed in (100, 101, 102)} | {
         ("stylebench", seed, seed) for seed in (101, 102, 103)
     }
+    assert touched("diagnosis_final") < final
     assert {key[1] for key in touched("everyone")} == {"both"}  # after the final block, not before
     fresh = touched("fresh")
     assert fresh == {("stylebench", seed, seed) for seed in range(111, 118)}
-    others = set().union(*(touched(name) for name in STUDIES if name not in ("final", "fresh", "everyone")))
+    once = ("final", "diagnosis_final", "fresh", "everyone")
+    others = set().union(*(touched(name) for name in STUDIES if name not in once))
     for block in (final, fresh):
         assert not {key[:2] for key in block} & {key[:2] for key in others}
         assert not {key[2] for key in block} & {key[2] for key in others}
