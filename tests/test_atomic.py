@@ -70,6 +70,7 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
     path.mkdir()
     (path / "old").touch()
     rename = Path.rename
+    monkeypatch.setattr("prefactor.atomic._exchange", lambda first, second: False)  # as where the system cannot
 
     def refuse_the_new(source: Path, target: Path) -> Path:
         if names(source) == ["new"]:
@@ -81,6 +82,13 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
         (scratch / "new").touch()
     assert names(path) == ["old"]
     assert names(tmp_path) == ["folder"]
+
+
+def test_a_folder_replaces_the_old_one_where_the_system_cannot_exchange_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefactor.atomic._exchange", lambda first, second: False)
+    test_a_folder_replaces_the_old_one_whole(tmp_path)
 
 
 def test_a_folder_takes_the_place_of_a_link_and_spares_its_target(tmp_path: Path) -> None:

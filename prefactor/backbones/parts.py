@@ -77,13 +77,15 @@ def _tables(path: Path, rows: np.ndarray, size: int) -> Iterator[pa.Table]:
     if not len(rows):
         return
     waiting = TEXTS.empty_table()
-    for first, batch in _batches(path):
+    for first, batch in _batches(path, int(rows[0])):
         low, high = np.searchsorted(rows, (first, first + len(batch)))
         waiting = pa.concat_tables([waiting, batch.take(pa.array(rows[low:high] - first))])
         while len(waiting) > size:
             end = _end(waiting["prompt"], size)
             yield waiting.slice(0, end)
             waiting = waiting.slice(end)
+        if first + len(batch) > rows[-1]:
+            break
     if len(waiting):
         yield waiting
 
@@ -96,12 +98,17 @@ def _end(prompts: pa.ChunkedArray, size: int) -> int:
     return size
 
 
-def _batches(path: Path) -> Iterator[tuple[int, pa.Table]]:
-    """A table of texts in batches, each with its first row, every id the hash of its text: safe as the cache's key."""
-    first = 0
+def _batches(path: Path, start: int = 0) -> Iterator[tuple[int, pa.Table]]:
+    """A table of texts in batches, each with its first row, every id the hash of its text: safe as the cache's key.
+
+    Row groups that end before row ``start`` are left out.
+    """
     try:
         with pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
-            for batch in file.iter_batches(BATCH, columns=TEXTS.names):
+            ends = np.cumsum([0, *(file.metadata.row_group(n).num_rows for n in range(file.num_row_groups))])
+            groups = [number for number in range(file.num_row_groups) if ends[number + 1] > start]
+            first = int(ends[groups[0]]) if groups else 0
+            for batch in file.iter_batches(BATCH, row_groups=groups, columns=TEXTS.names):
                 table = pa.Table.from_batches([batch]).select(TEXTS.names)
                 _check_hashes(path, first, table)
                 yield first, table.cast(TEXTS)

@@ -8,7 +8,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from prefactor.atomic import write_json
 from prefactor.backbones.encoding import Backbone
 from prefactor.backbones.loading import BackboneParameters, worker_count
 from prefactor.backbones.parts import as_ids, encode_part, read_ids, read_parts, write_part
+from prefactor.backbones.pieces import Missing
 from prefactor.backbones.shards import INDEX, Shard, open_shard, remove_shard, shard_names, sweep, write_shard
+from prefactor.backbones.turns import planning
 from prefactor.errors import InputError
 from prefactor.progress import progress
 
 FORMAT = 2
 FEWEST = 256  # texts of a part where several processes share them
+Encode = Callable[[Missing], Mapping[str, int]]  # new shards' names, and the tokens that each took
 logger = logging.getLogger(__name__)
 
 
@@ -52,31 +55,37 @@ def embed(
     backbone: Backbone,
     parameters: BackboneParameters,
     others: Sequence[Path] = (),
+    encode: Encode | None = None,
 ) -> EmbedReport:
     """Bring the cache in ``folder`` up to date with a table of texts, encoding only what it lacks.
 
     States are copied from ``others``, caches of other datasets, where they were made alike: datasets that differ in
     their users or their split alone have the same texts.
     ``backbone`` encodes them, unless ``parameters`` ask for several processes: these load it by ``parameters``, each
-    for itself, and the one given is asked for its identity only, for which it may lie on the CPU.
+    for itself, and the one given is asked for its identity only, for which it may lie on the CPU. Where others are to
+    do it, ``encode`` has it done.
     Killed at any moment, the next call goes on after the last whole shards. A cache of another backbone or dtype
     is discarded, as are damaged shards and shards of which no text is left. Raises InputError on a bad table.
     """
     started = time.monotonic()
     wanted = read_ids(Path(texts))
     folder, dtype = Path(folder), np.dtype(parameters.states_dtype)
-    _prepare(folder, backbone, parameters.states_dtype)
-    kept = _live_shards(folder, wanted, backbone.hidden, dtype)
-    for other in others:
-        kept += _copied(other, folder, wanted, kept)
-    missing = np.flatnonzero(~np.isin(wanted, _joined(kept, "id")))
-    written = _encode(Path(texts), missing, folder, backbone, parameters, _next_number(kept))
+    with planning(folder) as turn:
+        _prepare(folder, backbone, parameters.states_dtype)
+        kept = _live_shards(folder, wanted, backbone.hidden, dtype)
+        for other in others:
+            kept += _copied(other, folder, wanted, kept)
+        rows = np.flatnonzero(~np.isin(wanted, _joined(kept, "id")))
+        first = _next_number(kept)
+        missing = Missing(Path(texts), rows, folder, first, parameters, backbone.identity(), turn.token)
+        turn.share()
+        written = _encode(missing, backbone) if encode is None else encode(missing)
     kept += [open_shard(folder, name, backbone.hidden, dtype) for name in written]
     live = np.isin(_joined(kept, "id"), wanted)
     return EmbedReport(
         texts=len(wanted),
-        encoded=len(missing),
-        reused=len(wanted) - len(missing),
+        encoded=len(rows),
+        reused=len(wanted) - len(rows),
         truncated=int(_joined(kept, "truncated")[live].sum()),
         cut=int(_joined(kept, "cut")[live].sum()),
         tokens=int(_joined(kept, "tokens")[live].sum()),
@@ -107,15 +116,25 @@ class States:
         return len(self._ids)
 
     def gather(self, text_ids: Sequence[str]) -> np.ndarray:
-        """States (N, H) float32 of N texts, in the order given. Raises InputError if the cache lacks any."""
+        """States (N, H) float32 of N texts, in the order given. Raises InputError if the cache lacks or lost any."""
         rows = self._rows(text_ids)
         out = np.empty((len(rows), self.hidden), dtype=np.float32)
         of_shard = np.searchsorted(self._first, rows, side="right") - 1
         for number in np.unique(of_shard):
             here = np.flatnonzero(of_shard == number)
             here = here[np.argsort(rows[here], kind="stable")]  # read the file forwards
-            out[here] = self._shards[number].states[rows[here] - self._first[number]]
+            out[here] = self._shards[number].read(rows[here] - self._first[number])
         return out
+
+    def find(self, text_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Which of N texts it holds, and which of those were truncated: (N,) bool, both False where it lacks one."""
+        found, place = self._find(text_ids)
+        truncated = np.zeros(len(found), dtype=bool)
+        rows = self._order[place[found]]
+        of_shard = np.searchsorted(self._first, rows, side="right") - 1
+        pairs = zip(of_shard.tolist(), (rows - self._first[of_shard]).tolist(), strict=True)
+        truncated[found] = [self._shards[number].index["truncated"][row] for number, row in pairs]
+        return found, truncated
 
     def likelihood(self, text_ids: Sequence[str]) -> np.ndarray:
         """(N, 2) float32 of N texts: log-probability of the response given the prompt in nats, and its tokens.
@@ -136,12 +155,17 @@ class States:
         """Whether it holds log-probabilities, of every text."""
         return not np.isnan(_joined(self._shards, "log_probability")).any()
 
-    def _rows(self, text_ids: Sequence[str]) -> np.ndarray:
+    def _find(self, text_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Which of N texts it holds (N,) bool, and their places (N,) among the sorted ids."""
         wanted = as_ids(text_ids)
         place = np.searchsorted(self._ids, wanted)
         found = np.zeros(len(wanted), dtype=bool)
         inside = place < len(self._ids)
         found[inside] = self._ids[place[inside]] == wanted[inside]
+        return found, place
+
+    def _rows(self, text_ids: Sequence[str]) -> np.ndarray:
+        found, place = self._find(text_ids)
         if not found.all():
             example = text_ids[int(np.argmin(found))]
             raise InputError(
@@ -229,6 +253,7 @@ def _live_shards(folder: Path, wanted: np.ndarray, hidden: int, dtype: np.dtype[
     for name in shard_names(folder):
         try:
             shard = open_shard(folder, name, hidden, dtype)
+            shard.check()
         except InputError as error:
             logger.warning("embed: encoding shard %s again: %s", name, error)
             remove_shard(folder, name)
@@ -250,47 +275,46 @@ def _copied(other: Path, folder: Path, wanted: np.ndarray, kept: Sequence[Shard]
     for name in shard_names(other):
         try:
             shard = open_shard(other, name, hidden, dtype)
+            rows = np.flatnonzero(np.isin(shard.index["id"], lacking))
+            states = shard.read(rows)
         except InputError:  # that cache's own stage will mend it
             continue
-        rows = np.flatnonzero(np.isin(shard.index["id"], lacking))
         if len(rows):
             index = shard.index[rows]
-            write_shard(folder, f"{number:05d}", index, np.asarray(shard.states[rows]))
+            write_shard(folder, f"{number:05d}", index, states)
             found.append(open_shard(folder, f"{number:05d}", hidden, dtype))
             lacking, number = np.setdiff1d(lacking, index["id"]), number + 1
     return found
 
 
-def _encode(
-    texts: Path, rows: np.ndarray, folder: Path, backbone: Backbone, parameters: BackboneParameters, first: int
-) -> dict[str, int]:
-    """Encode some rows of a table: the names of their new shards, and for each the tokens that were computed."""
+def _encode(missing: Missing, backbone: Backbone) -> dict[str, int]:
+    """Encode what is missing: the names of the new shards, and for each the tokens that were computed."""
+    parameters, rows = missing.parameters, missing.rows
     processes, dtype = worker_count(parameters), np.dtype(parameters.states_dtype)
     if processes > 1 and len(rows):
-        return _encode_by_workers(texts, rows, folder, backbone, parameters, first)
+        return _encode_by_workers(missing)
     written = {}
     with progress("embed", len(rows), "texts") as shown:
-        for part in read_parts(texts, rows, parameters.shard_texts, first):
+        for part in read_parts(missing.texts, rows, parameters.shard_texts, missing.first):
             encoded = encode_part(part, backbone, dtype, shown)
-            write_part(folder, part, encoded, dtype)
+            write_part(missing.folder, part, encoded, dtype)
             written[part.name] = encoded.computed
     return written
 
 
-def _encode_by_workers(
-    texts: Path, rows: np.ndarray, folder: Path, backbone: Backbone, parameters: BackboneParameters, first: int
-) -> dict[str, int]:
+def _encode_by_workers(missing: Missing) -> dict[str, int]:
     """The same by several processes, in parts of a size that gives each of them work."""
     from prefactor.backbones.workers import open_team
 
+    parameters, rows = missing.parameters, missing.rows
     most = worker_count(parameters)
     size = min(parameters.shard_texts, max(math.ceil(len(rows) / most), FEWEST))
     processes = min(most, math.ceil(len(rows) / size))
     with (
-        open_team(folder, parameters, processes, backbone.identity()) as team,
+        open_team(missing.folder, parameters, processes, missing.identity) as team,
         progress("embed", len(rows), "texts") as shown,
     ):
-        parts = read_parts(texts, rows, size, first)
+        parts = read_parts(missing.texts, rows, size, missing.first)
         return {written.name: written.computed for written in team.encode(parts, shown)}
 
 

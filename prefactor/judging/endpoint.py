@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any, Literal
@@ -154,7 +155,7 @@ class Judge:
                 return self._answer(self._read(response, deadline))
         except HTTPError as error:
             error.close()
-            raise self._refusal(error.code, _seconds(error.headers.get("Retry-After"))) from None
+            raise self._refusal(error.code, _seconds(error.headers)) from None
         except TimeoutError:
             raise self._late() from None
         except (OSError, HTTPException, UnicodeError) as error:
@@ -253,17 +254,25 @@ def _opener(address: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(*handlers)
 
 
-def _seconds(header: str | None) -> float | None:
-    """Retry-After, a number of seconds or a date, as seconds from now; None for neither (RFC 9110, 10.2.3)."""
-    if header is None:
-        return None
+def _seconds(headers: Message) -> float | None:
+    """Retry-After, a number of seconds or a date, as seconds from now; None for neither (RFC 9110, 10.2.3).
+
+    Now is when the answer says that it was sent, if it does: the two machines' clocks need not agree.
+    """
+    header = headers.get("Retry-After", "")
     if re.fullmatch(r"\s*\d{1,9}\s*", header, re.ASCII):
         return float(header)
+    if (date := _date(header)) is None:
+        return None
+    return max(0.0, (date - (_date(headers.get("Date", "")) or datetime.now(UTC))).total_seconds())
+
+
+def _date(header: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(header)
     except ValueError:
         return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return date.replace(tzinfo=date.tzinfo or UTC)
 
 
 def _count(usage: object, name: str) -> int | None:
