@@ -1,6 +1,6 @@
 """A split joined with cached states: the users of one role, with their pairs as tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -76,16 +76,26 @@ def load_cohorts(split: Path, states: Mapping[str, StateView]) -> dict[str, Coho
     ``states`` maps a view's name to whatever gathers its rows by text id, e.g. the cache of hidden states; it may be
     empty.
     """
-    table = _in_order(pq.read_table(split / "pairs.parquet"))
-    text_ids, chosen, rejected = _text_rows(table)
-    views = {name: torch.from_numpy(view.gather(text_ids)) for name, view in states.items()}
-    responses = Responses(views, torch.arange(len(text_ids)))
-    return {role: _cohort(role, table, responses, chosen, rejected) for role in ROLES}
+    return _cohorts(_in_order(pq.read_table(split / "pairs.parquet")), states, ROLES)
+
+
+def load_cohort(split: Path, role: str, states: Mapping[str, StateView], without: Collection[str] = ()) -> Cohort:
+    """The cohort of one role with its own texts alone, ``without`` some users."""
+    table = pq.read_table(split / "pairs.parquet", filters=[("role", "==", role)])
+    left_out = pc.is_in(table["user_id"], value_set=pa.array(sorted(without), pa.string()))
+    return _cohorts(_in_order(table.filter(pc.invert(left_out))), states, [role])[role]
 
 
 def text_ids(split: Path) -> list[str]:
     """The ids of a split's texts: ``Responses.text`` says which of them a response is."""
     return _text_rows(_in_order(pq.read_table(split / "pairs.parquet")))[0]
+
+
+def _cohorts(table: pa.Table, states: Mapping[str, StateView], roles: Sequence[str]) -> dict[str, Cohort]:
+    text_ids, chosen, rejected = _text_rows(table)
+    views = {name: torch.from_numpy(view.gather(text_ids)) for name, view in states.items()}
+    responses = Responses(views, torch.arange(len(text_ids)))
+    return {role: _cohort(role, table, responses, chosen, rejected) for role in roles}
 
 
 def _in_order(table: pa.Table) -> pa.Table:

@@ -27,6 +27,7 @@ from prefactor.methods.logistic import Observed, Padded
 from prefactor.segments import groups_by_length
 
 CELLS_PER_CHUNK = 1_000_000  # bounds the (U, n, n) and (U, R, R) tensors, and keeps them near the cache
+TURNS = 16  # taken one by one before the rest is told of them all at once, by matrix products
 
 
 @dataclass(frozen=True)
@@ -76,31 +77,105 @@ def absorb(belief: Belief, log_share: Tensor, observed: Observed) -> Belief:
     return Belief(mean, covariance, evidence)
 
 
+@dataclass(frozen=True)
+class Turns:
+    """What n choices did to U users' beliefs, in terms of their pairs.
+
+    ``along`` (U, n, n), of which row s from column s on is a_s.d_t; ``step`` (U, K, n), kappa (1 - p_k) of each turn;
+    ``told`` (U, n), its r; ``evidence`` (U, K) after all.
+    """
+
+    along: Tensor
+    step: Tensor
+    told: Tensor
+    evidence: Tensor
+
+    def rows(self, index: slice) -> "Turns":
+        """Those of some users."""
+        return Turns(self.along[index], self.step[index], self.told[index], self.evidence[index])
+
+    def moved(self, spread: Tensor) -> Tensor:
+        """(U, n, R) a_t, S d_t of the time of turn t, from ``spread`` (U, n, R), that of the start.
+
+        a_t = S d_t - sum over s < t of told_s (a_s.d_t) a_s, for all t at once.
+        """
+        later = (self.told.unsqueeze(-1) * self.along).triu_(1)  # (U,n,n)
+        return _solved(later, spread)
+
+
+def take_turns(
+    along: Tensor, expected: Tensor, log_share: Tensor, evidence: Tensor, real: Tensor | None = None
+) -> Turns:
+    """One choice after another, of U users side by side, in blocks of TURNS.
+
+    ``along`` (U, n, n), d_s'S d_t of the start, is overwritten; ``expected`` (U, K, n) are the margins, offsets
+    included, in logits; ``real`` (U, n) tells choices from padding behind them, and is None where there is none.
+    """
+    users, _, turns = expected.shape
+    step, told = torch.empty_like(expected), expected.new_empty(users, turns)
+    evidence = evidence.mT.contiguous()  # (K,U): users come last, so that a turn reads and writes long rows
+    for first in range(0, turns, TURNS):
+        last = min(first + TURNS, turns)
+        now, before = slice(first, last), along[:, :first, first:]
+        rows, margins = along[:, now, first:], expected[..., now]
+        if first:  # what earlier blocks changed
+            weighed = (before[..., : last - first] * told[:, :first, None]).mT
+            rows = torch.baddbmm(rows, weighed, before, alpha=-1)
+            margins = torch.baddbmm(margins, step[..., :first], before[..., : last - first])
+        own = rows[..., : last - first].permute(1, 2, 0).contiguous()  # (b,b,U)
+        here = _block(own, margins.permute(2, 1, 0).contiguous(), log_share, evidence, _turned(real, now))
+        step[..., now], told[:, now] = here[0].permute(2, 1, 0), here[1].mT
+        along[:, now, now] = own.permute(2, 0, 1)
+        if last < turns:
+            later = (told[:, now, None] * along[:, now, now]).triu_(1)
+            along[:, now, last:] = _solved(later, rows[..., last - first :])
+    return Turns(along, step, told, evidence.mT)
+
+
+def _block(
+    along: Tensor, expected: Tensor, log_share: Tensor, evidence: Tensor, real: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Step (b, K, U) and told (b, U) of b turns; ``along`` (b, b, U) and ``evidence`` (K, U) are moved on."""
+    step, told = torch.empty_like(expected), torch.empty_like(along[0])
+    log_share = log_share.unsqueeze(-1)
+    for turn in range(len(expected)):
+        row = along[turn, turn:]  # (b-turn,U)
+        if turn:
+            row -= ((told[:turn] * along[:turn, turn]).unsqueeze(1) * along[:turn, turn:]).sum(0)
+        kappa = (row[0] * (torch.pi / 8)).add_(1).rsqrt_()  # (U,), from d'Sd, a squared logit
+        scaled = kappa * expected[turn]  # (K,U)
+        gain = F.logsigmoid(scaled)
+        evidence += gain if real is None else gain.mul_(real[turn])
+        surprise = scaled.neg_().sigmoid_()  # 1 - p
+        share = (log_share + evidence).softmax(0)
+        torch.mul(kappa, surprise, out=step[turn])
+        told[turn] = torch.addcmul(surprise, surprise, surprise, value=-1).mul_(share).sum(0).mul_(kappa).mul_(kappa)
+        if real is not None:
+            step[turn] *= real[turn]
+            told[turn] *= real[turn]
+        expected[turn + 1 :].addcmul_(step[turn], row[1:].unsqueeze(1))  # (b-turn-1,K,U)
+    return step, told
+
+
+def _turned(real: Tensor | None, turns: slice) -> Tensor | None:
+    """(b, U) of (U, n)."""
+    return None if real is None else real[:, turns].mT.contiguous()
+
+
+def _solved(later: Tensor, rows: Tensor) -> Tensor:
+    """(U, n, R) x with x_t = rows_t - sum over s < t of later_st x_s, for strictly upper ``later`` (U, n, n)."""
+    return torch.linalg.solve_triangular(later, rows.mT, upper=True, left=False, unitriangular=True).mT
+
+
 def _moved(belief: Belief, log_share: Tensor, pairs: Padded) -> Belief:
     """The belief about U users after their n pairs, of which the last ones may not be real."""
     spread = pairs.difference @ belief.covariance  # (U,n,R)@(U,R,R) S d of the start
-    along = spread @ pairs.difference.mT  # (U,n,n) of the start; row s becomes a_s.d_t as turn s comes
+    along = spread @ pairs.difference.mT  # (U,n,n)
     expected = belief.mean @ pairs.difference.mT + pairs.offset.unsqueeze(1)  # (U,K,n) logit
-    step, told = torch.zeros_like(expected), torch.zeros_like(pairs.offset)  # (U,K,n), (U,n)
-    evidence = belief.evidence.clone()
-    for turn in range(expected.shape[-1]):
-        real = pairs.real[:, turn].unsqueeze(-1)  # (U,1)
-        row = along[:, turn, turn:]  # (U,n-turn)
-        before = (told[:, :turn] * along[:, :turn, turn]).unsqueeze(-2)  # (U,1,turn)
-        row -= (before @ along[:, :turn, turn:]).squeeze(-2)
-        kappa = (1 + torch.pi / 8 * row[:, :1]).rsqrt()  # (U,1), from d'Sd, a squared logit
-        scaled = kappa * expected[..., turn]  # (U,K)
-        evidence += F.logsigmoid(scaled) * real
-        chance = torch.sigmoid(scaled)
-        step[..., turn] = kappa * (1 - chance) * real
-        share = (log_share + evidence).softmax(-1)
-        told[:, turn] = (kappa.square() * real).squeeze(-1) * (share * chance * (1 - chance)).sum(-1)
-        expected[..., turn:] += step[..., turn, None] * row.unsqueeze(1)
-    # a_t = S d_t - sum over s < t of told_s (a_s.d_t) a_s, for all t at once
-    earlier = (told.unsqueeze(-1) * along).triu(1).mT
-    moved = torch.linalg.solve_triangular(earlier, spread, upper=False, unitriangular=True)  # (U,n,R)
+    turns = take_turns(along, expected, log_share, belief.evidence, pairs.real)
+    moved = turns.moved(spread)
     return Belief(
-        belief.mean + step @ moved,  # (U,K,n)@(U,n,R)
-        belief.covariance - moved.mT @ (told.unsqueeze(-1) * moved),
-        evidence,
+        belief.mean + turns.step @ moved,  # (U,K,n)@(U,n,R)
+        belief.covariance - moved.mT @ (turns.told.unsqueeze(-1) * moved),
+        turns.evidence,
     )

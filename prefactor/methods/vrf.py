@@ -125,6 +125,14 @@ class VRF(FactorisedReward):
         """The state of users of whom nothing is known."""
         return self._state(self._nothing(users))
 
+    def kept(self, users: UserState) -> dict[str, Tensor]:
+        """What ``update`` goes on from: the tensors of a state that are stored, and all others follow from."""
+        return {name: users[name] for name in self._nothing(0)}
+
+    def from_kept(self, kept: Mapping[str, Tensor]) -> UserState:
+        """The state that they were kept of."""
+        return self._state(kept)
+
     def weights(self, users: UserState) -> Tensor:
         """(U, K) w_u; with loadings (U, F) lambda_u, or (U, F + 1) with the common reward's weight."""
         if self.loadings is None:
@@ -160,10 +168,15 @@ class VRF(FactorisedReward):
             return found
         found["weight_spread"] = users["covariance"].diagonal(dim1=-2, dim2=-1).sqrt().mean(-1)
         if self.matched:
-            read = (self.loadings.log_share + self._nearness(users.tensors)).softmax(-1)  # (U,K)
-            explained = (self.loadings.log_share + users["evidence"]).softmax(-1)
-            found["disagreement"] = (read - explained).abs().sum(-1) / 2
+            found["disagreement"] = self.disagreement(users.tensors)
         return found
+
+    def disagreement(self, state: Mapping[str, Tensor]) -> Tensor:
+        """(U,) half the absolute difference of the shares that the encoder and that the evidence give, in [0, 1]."""
+        assert self.loadings is not None
+        read = (self.loadings.log_share + self.nearness(state)).softmax(-1)  # (U,K)
+        explained = (self.loadings.log_share + state["evidence"]).softmax(-1)
+        return (read - explained).abs().sum(-1) / 2
 
     def first_step(self, generator: torch.Generator) -> RewardModel | None:
         """phi with free weights per seen user: simplex weights (LoRe), or with loadings unconstrained ones (PReF)."""
@@ -318,9 +331,9 @@ class VRF(FactorisedReward):
         state = dict(kept)
         count = state["count"]
         if self.matched:
-            posterior = self._posterior(state["shift"], state["precision"], count)
+            posterior = self.posterior(state["shift"], state["precision"], count)
             state |= {"mean": posterior.mean, "std": posterior.std}
-        weight = self._shares(state)
+        weight = self.shares(state)
         if not self.settings.unit_prior:
             weight = torch.where(count.unsqueeze(-1) > 0, weight, self.mean_weight)
         state["weight"] = weight
@@ -330,21 +343,21 @@ class VRF(FactorisedReward):
         calibration = {"scale": self.calibration.scale(count), "widening": self.calibration.widening(count)}
         return UserState({**state, **calibration})
 
-    def _shares(self, state: Mapping[str, Tensor]) -> Tensor:
+    def shares(self, state: Mapping[str, Tensor]) -> Tensor:
         """(U, K) shares of the bases: by distance (VRF Eq. 6), with loadings also by share and evidence of a basis."""
         if self.loadings is None:
-            return self._nearness(state).softmax(-1)
+            return self.nearness(state).softmax(-1)
         encoder, evidence = self.loadings.power
-        return (self.loadings.log_share + encoder * self._nearness(state) + evidence * state["evidence"]).softmax(-1)
+        return (self.loadings.log_share + encoder * self.nearness(state) + evidence * state["evidence"]).softmax(-1)
 
-    def _nearness(self, state: Mapping[str, Tensor]) -> Tensor:
+    def nearness(self, state: Mapping[str, Tensor]) -> Tensor:
         """(U, K) -W^2 / tau_w of the users' posteriors and the bases; 0 without an encoder."""
         if not self.matched:
             return self.mean_weight.new_zeros(len(state["count"]), len(self.mean_weight))
         posterior = Gaussians(state["mean"], state["std"])
         return -wasserstein(posterior, self.bases, self.settings.distance_factor) / self.settings.temperature
 
-    def _posterior(self, shift: Tensor, precision: Tensor, count: Tensor) -> Gaussians:
+    def posterior(self, shift: Tensor, precision: Tensor, count: Tensor) -> Gaussians:
         """q_u (VRF Eq. 5). Without pairs and without a prior factor it is undefined: N(0, I) stands in."""
         if self.settings.unit_prior:
             return from_natural(shift, precision + 1)
