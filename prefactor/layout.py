@@ -66,6 +66,16 @@ def diagnosis(dataset: str, backbone: str) -> Path:
     return REPORTS / "diagnosis" / dataset / backbone
 
 
+def asking(dataset: str, backbone: str) -> Path:
+    """How well users are known by what they were asked."""
+    return REPORTS / "asking" / dataset / backbone
+
+
+def online(dataset: str) -> Path:
+    """Where the online service keeps what its users prefer, unless it is told another place."""
+    return Path("data", "online", f"{dataset}.db")
+
+
 def likelihoods(model: str) -> Path:
     """Log-probabilities of texts under conditions, by a language model: kept, so that none is computed twice."""
     return Path("data", "likelihoods", model)

@@ -32,8 +32,11 @@ SECTIONS = (
     "signal",
     "portrait",
     "diagnosis",
+    "asking",
     "search",
+    "sweep",
     "generation",
+    "promotion",
 )
 
 

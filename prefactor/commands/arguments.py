@@ -20,6 +20,10 @@ Source = Annotated[
     typer.Option(help="Read published files, not your own: jester, lamp, personalllm, prism or tldr.", metavar="NAME"),
 ]
 
+TrackingUri = Annotated[
+    str | None, typer.Option(help="The MLflow store; MLFLOW_TRACKING_URI, or mlruns/mlflow.db below the root.")
+]
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
@@ -40,6 +44,18 @@ def check_output(path: Path) -> None:
             raise InputError(f"cannot write {path}: the folder {path.parent} does not exist: make it first")
         with TemporaryFile(dir=path.parent):
             pass
+
+
+def run_dataset(root: Path, dataset: str | None) -> str:
+    """The dataset that is meant: the one named, or the only one of the run. InputError if the run has several."""
+    if dataset is not None:
+        return dataset
+    from prefactor.parameters import load_parameters
+
+    names = (load_parameters(root / "params.yaml").get("run") or {}).get("datasets") or []
+    if len(names) != 1:
+        raise InputError(f"the run has {len(names)} datasets ({', '.join(names)}): name one with --dataset")
+    return str(names[0])
 
 
 def read_columns(text: str | None) -> dict[str, str]:

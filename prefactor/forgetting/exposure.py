@@ -21,10 +21,10 @@ ADVICE = {
     PERHAPS: "the split that would tell is gone; nothing of them is in it once `dvc repro` has trained it anew",
 }
 REGISTERED = {
-    TRAINED: "its weights carry what they learnt of them: `make repro` publishes another, then delete this version",
-    HELD_OUT: "its steps, choices and calibration come from them too: `make repro` publishes another",
+    TRAINED: "its weights carry what they learnt of them: publish another (`make repro`), promote it, delete this one",
+    HELD_OUT: "its steps, choices and calibration come from them too: `make repro` publishes another to promote",
     SCORED: "its weights know nothing of them",
-    PERHAPS: "the split that would tell is gone: `make repro` publishes another",
+    PERHAPS: "the split that would tell is gone: `make repro` publishes another to promote",
 }
 UNKNOWN = "unknown"  # the role of a user whose split is gone
 BY_ROLE = {"validation": HELD_OUT, "unseen": SCORED, UNKNOWN: PERHAPS}  # of models that do not name the user

@@ -48,6 +48,7 @@ def _rewrite(cache: Path, text_ids: Collection[str]) -> None:
     for name in shard_names(cache):
         try:
             shard = open_shard(cache, name, hidden, dtype)
+            shard.check()
         except InputError:
             remove_shard(cache, name)
             continue

@@ -10,7 +10,7 @@ from prefactor.forgetting.journal import Finding
 from prefactor.forgetting.likelihoods import PARTS, in_likelihoods
 from prefactor.forgetting.look import SEEN, Hits, Look
 from prefactor.forgetting.posteriors import has_rows_of_users, in_model
-from prefactor.forgetting.registry import BY_USER, in_evaluation
+from prefactor.forgetting.registry import BY_USER, STORE, in_evaluation
 from prefactor.forgetting.removal import Removal, whole_file, whole_folder
 from prefactor.forgetting.states import in_states
 from prefactor.forgetting.workspace import GENERATED, LIKELIHOODS, is_output, walk
@@ -83,7 +83,7 @@ def _caches(root: Path, name: str) -> list[Path]:
 
 def _step(root: Path, path: Path, user_ids: Sequence[str]) -> Iterator[Removal]:
     if path.name == USER_IDS and path.with_name(USER_TENSORS).exists():
-        yield in_model(path.parent, user_ids)
+        yield in_model(path.parent, user_ids, root / STORE)
     elif path.name in BY_USER and root / "mlruns" in path.parents:
         yield from in_evaluation(path, user_ids)
     else:

@@ -21,8 +21,9 @@ class PersonalRewardModel(PythonModel):
     _skip_type_hint_validation = True
 
     def load_context(self, context: Any) -> None:
-        """Load weights, users and backbone from the model's artifacts."""
-        self.served = unpack(Path(context.artifacts["package"]))
+        """Load weights, users and backbone from the model's artifacts. InputError if they are not as published."""
+        package = Path(context.artifacts["package"])
+        self.served = unpack(package, package.parents[1] / "code")
 
     def predict(self, model_input: list[Request]) -> list[Answer]:  # type: ignore[override]
         """One answer per request. What is wrong with a request is the caller's to mend: HTTP status 400."""

@@ -20,9 +20,9 @@ class FlatRequests:
     candidate_segment    (C,) its request
     chosen, rejected     (N,) rows of each reference pair's responses
     pair_segment         (N,) its request
-    size                 R
     """
 
+    requests: Sequence[Request]
     prompts: list[str]
     responses: list[str]
     candidate: Tensor
@@ -30,7 +30,11 @@ class FlatRequests:
     chosen: Tensor
     rejected: Tensor
     pair_segment: Tensor
-    size: int
+
+    @property
+    def size(self) -> int:
+        """R."""
+        return len(self.requests)
 
     def candidates(self, texts: Responses) -> Responses:
         """The C candidates, out of the T texts."""
@@ -52,13 +56,13 @@ class FlatRequests:
         strangers = torch.full((self.size,), -1)
         return PairBatch(texts, self.chosen, self.rejected, self.pair_segment, strangers)
 
-    def comparisons(self, candidates: Responses) -> PairBatch:
-        """Every two candidates i < j of one request, as pairs (i, j) over the rows of ``candidates``."""
-        starts = accumulate(self.counts(), initial=0)
-        blocks = [torch.triu_indices(n, n, offset=1) + start for n, start in zip(self.counts(), starts, strict=False)]
+    def comparisons(self) -> tuple[Tensor, Tensor]:
+        """Every two candidates i < j of one request, as rows (M,) and (M,) of the C candidates."""
+        counts = self.counts()
+        starts = accumulate(counts, initial=0)
+        blocks = [torch.triu_indices(n, n, offset=1) + start for n, start in zip(counts, starts, strict=False)]
         first, second = torch.cat(blocks, 1)
-        users = torch.full((self.size,), -1)
-        return PairBatch(candidates, first, second, self.candidate_segment[first], users)
+        return first, second
 
 
 def flatten(requests: Sequence[Request]) -> FlatRequests:
@@ -77,6 +81,7 @@ def flatten(requests: Sequence[Request]) -> FlatRequests:
     candidate, candidate_segment = torch.tensor(candidates).T
     chosen, rejected, pair_segment = torch.tensor(pairs, dtype=torch.long).reshape(-1, 3).T
     return FlatRequests(
+        requests=requests,
         prompts=[prompt for prompt, _ in rows],
         responses=[response for _, response in rows],
         candidate=candidate,
@@ -84,5 +89,4 @@ def flatten(requests: Sequence[Request]) -> FlatRequests:
         chosen=chosen,
         rejected=rejected,
         pair_segment=pair_segment,
-        size=len(requests),
     )

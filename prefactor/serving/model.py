@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from prefactor.backbones import Backbone
 from prefactor.methods.base import Margin, UserState
+from prefactor.methods.factorised import BASIS
 from prefactor.methods.vrf import VRF
 from prefactor.preferences import Responses
 from prefactor.serving.flattening import FlatRequests, flatten
@@ -23,6 +25,22 @@ from prefactor.serving.requests import (
 )
 
 
+class Read(Protocol):
+    """What has been read of T texts: ``states`` (T, H) float32, and whether each was ``truncated`` (T,) bool."""
+
+    @property
+    def states(self) -> np.ndarray: ...
+
+    @property
+    def truncated(self) -> np.ndarray: ...
+
+
+class Reader(Protocol):
+    """What gives texts' states: a backbone, or something that has some of them already."""
+
+    def encode(self, prompts: Sequence[str], responses: Sequence[str]) -> Read: ...
+
+
 @dataclass(frozen=True)
 class KnownUsers:
     """The cached posteriors of the training data's users: ``row`` gives each user's row in ``state``."""
@@ -36,79 +54,115 @@ class KnownUsers:
         return cls({user_id: row for row, user_id in enumerate(user_ids)}, state)
 
 
-class PersonalRanker:
-    """A trained VRF with the backbone it reads and the users it knows. It keeps no state between calls."""
+@dataclass(frozen=True)
+class Standing:
+    """What is known of R requests' users before the requests' own reference pairs.
 
-    def __init__(self, model: VRF, backbone: Backbone, known: KnownUsers) -> None:
+    ``state`` has R rows; ``sources`` say where each is from, one of ANSWERED_FROM. ``unknown`` is what an answer says
+    of a user_id of whom nothing is known.
+    """
+
+    state: UserState
+    sources: Sequence[str]
+    unknown: str = "user_id {!r} is not among the users of the training data"
+
+
+class PersonalRanker:
+    """A trained VRF with what reads texts for it and the users it knows. It keeps no state between calls.
+
+    ``answer`` is all of it; who has texts' states, or knows of users from elsewhere, calls ``judge``.
+    """
+
+    def __init__(self, model: VRF, backbone: Reader, known: KnownUsers) -> None:
         self.model = model.eval()
         self.backbone = backbone
         self.known = known
 
-    @torch.inference_mode()
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One answer per request. All texts are embedded together, once each; no answer depends on the others."""
         if not requests:
             return []
         flat = flatten(requests)
-        texts, truncated = self._embed(flat)
-        users = self.model.update(self._start(requests), flat.reference(texts))
-        candidates = flat.candidates(texts)
-        rewards = self.model.against_mean(users, candidates, flat.candidate_segment)
-        comparisons = flat.comparisons(candidates)
-        beats = self.model.compare(users, comparisons).probability()
+        return self.judge(flat, self.backbone.encode(flat.prompts, flat.responses), self.standing(requests))
+
+    @torch.inference_mode()
+    def judge(self, flat: FlatRequests, read: Read, standing: Standing) -> list[Answer]:
+        """One answer per request, given the states of its texts and what is known of its user."""
+        texts = self.responses(read)
+        users = self.users(flat, texts, standing)
+        phi = self.model.read(flat.candidates(texts))
+        rewards = self.model.against_mean_of(users, phi, flat.candidate_segment)
+        first, second = flat.comparisons()
+        basis = phi.views[BASIS]  # (C,F)
+        beats = self.model.judge(users, flat.candidate_segment[first], basis[first] - basis[second]).probability()
+        truncated = flat.marked(torch.from_numpy(read.truncated))
         return [
             Answer(
                 candidates=_candidates(request, *judged),
-                user=self._user(request, users, row),
-                notes=self._notes(request, truncated[row]),
+                user=self.user_answer(users, row, source(request, standing.sources[row])),
+                notes=_notes(request, standing, row, truncated[row]),
             )
-            for row, (request, judged) in enumerate(zip(requests, _per_request(flat, rewards, beats), strict=True))
+            for row, (request, judged) in enumerate(zip(flat.requests, _per_request(flat, rewards, beats), strict=True))
         ]
 
-    def _embed(self, flat: FlatRequests) -> tuple[Responses, list[int]]:
-        """States of all texts, and how many of each request's texts were cut to the backbone's length."""
-        encoded = self.backbone.encode(flat.prompts, flat.responses)
-        states = torch.from_numpy(encoded.states)  # (T,H)
-        truncated = flat.marked(torch.from_numpy(encoded.truncated))
-        return Responses({self.model.view: states}, torch.arange(len(states))), truncated
+    def responses(self, read: Read) -> Responses:
+        """States of T texts as what the model takes."""
+        states = torch.from_numpy(read.states)  # (T,H)
+        return Responses({self.model.view: states}, torch.arange(len(states)))
 
-    def _start(self, requests: Sequence[Request]) -> UserState:
-        """(R,) states before the requests' reference pairs: cached for known users, the prior for others."""
-        state = self.model.prior_state(len(requests))
-        rows = [(i, self.known.row[r.user_id]) for i, r in enumerate(requests) if r.user_id in self.known.row]
-        if not rows:
-            return state
-        here, there = torch.tensor(rows).T
-        cached = self.known.state.rows(there)
-        return UserState({name: tensor.index_copy(0, here, cached[name]) for name, tensor in state.tensors.items()})
+    def users(self, flat: FlatRequests, texts: Responses, standing: Standing) -> UserState:
+        """(R,) states after the requests' reference pairs."""
+        return self.model.update(standing.state, flat.reference(texts)) if len(flat.chosen) else standing.state
 
-    def _user(self, request: Request, users: UserState, row: int) -> UserAnswer:
+    @torch.inference_mode()
+    def standing(self, requests: Sequence[Request]) -> Standing:
+        """What the model itself knows of the requests' users: cached for known users, the prior for others."""
+        rows = [self.known.row.get(request.user_id or "", -1) for request in requests]
+        sources = [PRIOR if row < 0 else KNOWN_USER for row in rows]
+        return Standing(self._start(torch.tensor(rows)), sources)
+
+    def _start(self, rows: Tensor) -> UserState:
+        """(R,) states of known users by their rows (R,), the prior's where that is -1."""
+        if (rows >= 0).all():
+            return self.known.state.rows(rows)
+        prior = self.model.prior_state(len(rows))
+        here = (rows >= 0).nonzero().flatten()
+        if not len(here):
+            return prior
+        cached = self.known.state.rows(rows[here])
+        return UserState({name: tensor.index_copy(0, here, cached[name]) for name, tensor in prior.tensors.items()})
+
+    def user_answer(self, users: UserState, row: int, source: str) -> UserAnswer:
+        """One of the users, for an answer."""
         weight = users["weight"][row]  # (K,)
         return UserAnswer(
-            answered_from=self._source(request),
+            answered_from=source,
             pairs=round(users["count"][row].item()),
             weights=weight.tolist(),
             spread=self.model.uncertainty(users)[row].item(),
             entropy=torch.special.entr(weight).sum().item(),
         )
 
-    def _source(self, request: Request) -> str:
-        if request.user_id in self.known.row:
-            return UPDATED_USER if request.reference else KNOWN_USER
-        return REFERENCE_PAIRS if request.reference else PRIOR
 
-    def _notes(self, request: Request, truncated: int) -> list[str]:
-        notes = []
-        if request.user_id not in self.known.row:
-            if request.user_id is not None:
-                notes.append(f"user_id {request.user_id!r} is not among the users of the training data")
-            if not request.reference:
-                notes.append("no reference pairs: answered from the prior, the same for every stranger")
-        if len(request.responses) == 1:
-            notes.append("one candidate: nothing to compare it with, its reward is 0 by definition")
-        if truncated:
-            notes.append(f"{truncated} text(s) are longer than the backbone reads and were cut")
-        return notes
+def source(request: Request, before: str) -> str:
+    """Where an answer is from: what was known ``before``, or that with the request's reference pairs."""
+    if not request.reference:
+        return before
+    return UPDATED_USER if before in (KNOWN_USER, UPDATED_USER) else REFERENCE_PAIRS
+
+
+def _notes(request: Request, standing: Standing, row: int, truncated: int) -> list[str]:
+    notes = []
+    if standing.sources[row] == PRIOR:
+        if request.user_id is not None:
+            notes.append(standing.unknown.format(request.user_id))
+        if not request.reference:
+            notes.append("no reference pairs: answered from the prior, the same for every stranger")
+    if len(request.responses) == 1:
+        notes.append("one candidate: nothing to compare it with, its reward is 0 by definition")
+    if truncated:
+        notes.append(f"{truncated} text(s) are longer than the backbone reads and were cut")
+    return notes
 
 
 def _per_request(flat: FlatRequests, rewards: Margin, beats: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:

@@ -1,5 +1,7 @@
 """What the served model is asked and what it answers."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_REQUESTS = 256  # requests in one call
@@ -12,15 +14,19 @@ KNOWN_USER, REFERENCE_PAIRS, PRIOR = "known user", "reference pairs", "prior"
 UPDATED_USER = "known user updated with reference pairs"
 ANSWERED_FROM = (KNOWN_USER, REFERENCE_PAIRS, UPDATED_USER, PRIOR)
 
+# What a schema can say of the limits that `checking` holds a request to.
+PROMPT: dict[str, Any] = {"maxLength": MAX_CHARACTERS}
+TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS, "pattern": r"\S"}
+
 
 class ReferencePair(BaseModel):
     """One preference of the user: ``chosen`` was preferred over ``rejected`` as a response to ``prompt``."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    prompt: str = Field(description="the prompt that both responses answer, as a string")
-    chosen: str = Field(description="the response that the user preferred, as a string")
-    rejected: str = Field(description="the response that the user did not prefer, as a string")
+    prompt: str = Field(description="the prompt that both responses answer, as a string", json_schema_extra=PROMPT)
+    chosen: str = Field(description="the response that the user preferred, as a string", json_schema_extra=TEXT)
+    rejected: str = Field(description="the response that the user did not prefer, as a string", json_schema_extra=TEXT)
 
 
 class Request(BaseModel):
@@ -28,8 +34,11 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    prompt: str = Field(description="the prompt that the candidates answer, as a string")
-    responses: list[str] = Field(description=f"1 to {MAX_RESPONSES} candidate responses, as a list of strings")
+    prompt: str = Field(description="the prompt that the candidates answer, as a string", json_schema_extra=PROMPT)
+    responses: list[str] = Field(
+        description=f"1 to {MAX_RESPONSES} candidate responses, as a list of strings",
+        json_schema_extra={"minItems": 1, "maxItems": MAX_RESPONSES, "items": TEXT},
+    )
     user_id: str | None = Field(default=None, description="a user of the training data, as a string, or left out")
     reference: list[ReferencePair] | None = Field(
         default=None, description="preferences of the user, as a list of {prompt, chosen, rejected}, or left out"

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from prefactor import layout
 from prefactor.reading import read_object
-from prefactor.tracking.champion import Champion
+from prefactor.tracking.candidate import Candidate
 from prefactor.trainings import Training
 
 LIMITS = (
@@ -28,9 +28,9 @@ LICENCE = (
 SPLITS = ("seen", "unseen", "overall")
 
 
-def model_card(champion: Champion, backbone: dict[str, Any]) -> str:
+def model_card(candidate: Candidate, backbone: dict[str, Any]) -> str:
     """Markdown, a function of what the stages wrote alone; ``backbone`` is the identity of the one it embeds with."""
-    training = champion.training
+    training = candidate.training
     prepared, split = (training.root / place(training.dataset) for place in (layout.prepared, layout.split))
     parts = [
         f"# prefactor-{training.dataset}",
@@ -40,7 +40,7 @@ def model_card(champion: Champion, backbone: dict[str, Any]) -> str:
         "## Limits\n" + _bullets(LIMITS),
         "## Data\n" + _data(prepared),
         "## Split\n" + _split(read_object(split / "manifest.json")),
-        "## Choice\n" + _choice(champion),
+        "## Choice\n" + _choice(candidate),
         "## Backbone\n" + _bullets(f"{name}: {value}" for name, value in sorted(backbone.items())),
         "## Licence\n" + LICENCE,
     ]
@@ -66,13 +66,13 @@ def _split(manifest: dict[str, Any]) -> str:
     return _bullets(lines)
 
 
-def _choice(champion: Champion) -> str:
+def _choice(candidate: Candidate) -> str:
     header = "Chosen by validation accuracy, mean over seeds; evaluation pairs had no say."
-    rows = [[t.name, _percent(t.validation_accuracy), len(t.summary["seeds"])] for t in champion.contenders]
+    rows = [[t.name, _percent(t.validation_accuracy), len(t.summary["seeds"])] for t in candidate.contenders]
     table = _table(["training", "validation accuracy", "seeds"], rows)
-    kept = champion.training.choices_kept.get(champion.seed)
+    kept = candidate.training.choices_kept.get(candidate.seed)
     form = "" if kept is None else f" Of the choices in its parameters held-out data chose number {kept} for that seed."
-    return f"{header} Of its seeds, {champion.seed} validated best and is the one served.{form}\n\n{table}"
+    return f"{header} Of its seeds, {candidate.seed} validated best and is the one served.{form}\n\n{table}"
 
 
 def _figures(training: Training) -> str:

@@ -2,11 +2,13 @@
 
 Publishing makes its run of the finished stage's files, whole, and finds it again by their content (``runs``). A live
 run is known by the training's name and key in the tags ``prefactor.live`` and ``prefactor.live_key``, has none of
-publishing's tags, and is never published, counted or removed by it. A store in trouble stops no training.
+publishing's tags, and is never published, counted or removed by it. A store in trouble stops no training: what it
+misses is kept until it answers again.
 """
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,13 +20,21 @@ from prefactor.tracking.store import connected, experiment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
 LIVE, LIVE_KEY = "prefactor.live", "prefactor.live_key"
 STORE = "MLFLOW_TRACKING_URI"
-TROUBLES = 3  # after as many in a row a training reports no more: a store that does not answer takes minutes to say so
+IMPATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}  # unless somebody chose others
+SHARE = 20  # after trouble, a training goes on for as many times what that took before it reports again
+LEAST_SECONDS = 5.0  # for as long in any case
+MOST = 1000  # points that MLflow takes at once
 logger = logging.getLogger(__name__)
 
 Report = Callable[[int, Mapping[str, float]], None]
+Point = tuple[str, float, int, int]  # of a curve: name, value, milliseconds since 1970, step
 
 
 @contextmanager
@@ -48,42 +58,76 @@ def live_run(root: Path, cell: Cell, name: str, key: str) -> Iterator[Report | N
 
 
 class _LiveRun:
-    """A run that is made when there is something to say, and says once that its store is in trouble."""
+    """A run that is made when there is something to say; says once that its store is in trouble."""
 
     def __init__(self, root: Path, uri: str, cell: Cell, name: str, key: str) -> None:
         self._root, self._uri, self._cell, self._tags = root, uri, cell, {LIVE: name, LIVE_KEY: key}
         self._open: tuple[MlflowClient, str] | None = None
-        self._warned, self._troubles = False, 0
+        self._waiting: list[Point] = []
+        self._warned, self._again = False, time.monotonic()
 
     def report(self, step: int, figures: Mapping[str, float]) -> None:
-        def log() -> None:
-            if self._open is None:
-                self._open = self._opened()
-            _log(*self._open, step, figures)
-
-        self._guarded(log)
+        self._waiting += _points(step, figures)
+        if time.monotonic() >= self._again:
+            self._guarded(self._send)
 
     def end(self, status: str) -> None:
-        if self._open is not None:
-            client, run_id = self._open
-            self._guarded(lambda: client.set_terminated(run_id, status))
+        def finish() -> None:
+            client, run_id = self._send()
+            client.set_terminated(run_id, status)
+
+        if self._waiting or self._open is not None:
+            self._guarded(finish)
+
+    def _send(self) -> "tuple[MlflowClient, str]":
+        if self._open is None:
+            self._open = self._opened()
+        client, run_id = self._open
+        while self._waiting:
+            client.log_batch(run_id, [_metric(point) for point in self._waiting[:MOST]])
+            del self._waiting[:MOST]
+        return self._open
 
     def _opened(self) -> "tuple[MlflowClient, str]":
-        with connected(self._root, self._uri) as client:
+        with connected(self._root, self._uri, alone=False) as client:
             return client, _unfinished(client, self._cell, self._tags) or _new(client, self._cell, self._tags)
 
     def _guarded(self, work: Callable[[], object]) -> None:
         """Do some work with the store; whatever it raises, the training is worth more."""
-        if self._troubles == TROUBLES:
-            return
+        started = time.monotonic()
         try:
-            work()
-            self._troubles = 0
+            with _impatient():
+                work()
         except Exception as error:
-            self._troubles += 1
+            ended = time.monotonic()
+            self._again = ended + max(LEAST_SECONDS, SHARE * (ended - started))
             if not self._warned:
                 self._warned = True
-                logger.warning("MLflow misses some of this training: %s", _first_line(error))
+                logger.warning("MLflow misses some of this training for now: %s", _first_line(error))
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """MLflow would ask a server that does not answer for minutes; publishing may wait, a training must not."""
+    added = {name: value for name, value in IMPATIENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _points(step: int, figures: Mapping[str, float]) -> list[Point]:
+    now = int(time.time() * 1000)
+    known = {name: value for name, value in figures.items() if name not in ("seed", "step") and value == value}
+    return [(name, value, now, step) for name, value in known.items()]
+
+
+def _metric(point: Point) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(*point)
 
 
 def _first_line(error: Exception) -> str:
@@ -104,9 +148,3 @@ def _unfinished(client: "MlflowClient", cell: Cell, tags: Mapping[str, str]) -> 
         return None
     client.update_run(found[0].info.run_id, status="RUNNING")
     return found[0].info.run_id
-
-
-def _log(client: "MlflowClient", run_id: str, step: int, figures: Mapping[str, float]) -> None:
-    for name, value in figures.items():
-        if name not in ("seed", "step") and value == value:
-            client.log_metric(run_id, name, value, step=step)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefactor.parameters import load_parameters, section
-from prefactor.tracking.champion import choose
+from prefactor.tracking.candidate import choose
+from prefactor.tracking.outage import answering
 from prefactor.tracking.registry import Registered, register
 from prefactor.tracking.runs import publish_run, remove_unfinished
 from prefactor.tracking.store import connected, experiment, resolve_uri
@@ -46,7 +47,7 @@ def publish(root: Path, tracking_uri: str | None = None) -> PublishReport:
     datasets = sorted({training.dataset for training in ready})
     runs: dict[Training, bool] = {}
     models: list[Registered] = []
-    with connected(root, uri) as client:
+    with answering(uri), connected(root, uri) as client:
         for dataset in datasets:
             ours = [training for training in ready if training.dataset == dataset]
             made, model = _publish_dataset(client, dataset, ours)
@@ -64,12 +65,12 @@ def publish(root: Path, tracking_uri: str | None = None) -> PublishReport:
 def _publish_dataset(
     client: "MlflowClient", dataset: str, trainings: Sequence[Training]
 ) -> tuple[dict[Training, bool], Registered | None]:
-    """Which trainings' runs had to be made, and the champion's place in the registry."""
+    """Which trainings' runs had to be made, and the place of the best model in the registry."""
     experiment_id = experiment(client, dataset)
     remove_unfinished(client, experiment_id)
     runs = {training: publish_run(client, experiment_id, training) for training in trainings}
-    champion = choose(trainings)
-    model = register(client, experiment_id, runs[champion.training][0], champion) if champion else None
+    best = choose(trainings)
+    model = register(client, experiment_id, runs[best.training][0], best) if best else None
     return {training: new for training, (_, new) in runs.items()}, model
 
 

@@ -13,7 +13,7 @@ from prefactor.forgetting.workspace import dataset_of, is_output, walk, workspac
     ("path", "dataset"),
     [
         ("data/prepared/talks/pairs.parquet", "talks"),
-        ("data/prepared/.talks.x1y2z3/pairs.parquet", "talks"),
+        ("data/prepared/.talks.tmp-x1y2z3w4/pairs.parquet", "talks"),
         ("data/states/talks/minilm/shards/00000.npy", "talks"),
         ("models/talks/minilm/bt/default/seed-0/users.json", "talks"),
         ("models/bases/talks/minilm/bt/default/training.json", "talks"),

@@ -1,4 +1,7 @@
-"""The model of a dataset that is served: the best VRF by validation. Evaluation pairs have no say."""
+"""The model of a dataset that is published: the best VRF by validation. Evaluation pairs have no say.
+
+Where another is served already, it is for promotion to say whether this one takes its place.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ SERVED = "vrf"  # the method whose user states can be updated pair by pair and k
 
 
 @dataclass(frozen=True)
-class Champion:
+class Candidate:
     """The chosen training, its best seed, and the trainings that it was chosen from."""
 
     training: Training
@@ -23,7 +26,7 @@ class Champion:
         return self.training.folder / f"seed-{self.seed}"
 
 
-def choose(trainings: Sequence[Training]) -> Champion | None:
+def choose(trainings: Sequence[Training]) -> Candidate | None:
     """The VRF variant and backbone with the highest validation accuracy (mean over seeds), with its best seed.
 
     ``trainings`` are one dataset's; None if no VRF is among them. The first by name of equals. One that fine-tuned its
@@ -33,4 +36,4 @@ def choose(trainings: Sequence[Training]) -> Champion | None:
         (t for t in trainings if t.method == SERVED and not t.tuned),
         key=lambda t: (-t.validation_accuracy, t.path),
     )
-    return Champion(contenders[0], contenders[0].best_seed, tuple(contenders)) if contenders else None
+    return Candidate(contenders[0], contenders[0].best_seed, tuple(contenders)) if contenders else None

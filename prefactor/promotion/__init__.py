@@ -1,0 +1,1 @@
+"""Promotion: which registered model of a dataset is served, by what evidence; and loading one safely."""
