@@ -14,22 +14,25 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 HARMLESS = {
     "prefactor/__init__.py",
     "prefactor/atomic.py",
+    "prefactor/disk.py",
     "prefactor/errors.py",
     "prefactor/parameters.py",
     "prefactor/progress.py",
     "prefactor/reading.py",
+    "prefactor/scratch.py",
     "stages/__init__.py",
     "prefactor/layout.py",
-    "prefactor/tracking/live.py",  # shows a training's loss while it runs
-    "prefactor/tracking/noise.py",
-    "prefactor/tracking/store.py",
+    "prefactor/tracking/live.py",  # shows a training's loss while it runs, with all that MLflow takes:
+    *(f"prefactor/tracking/{name}.py" for name in ("address", "database", "lease", "noise", "outage", "store", "turn")),
     "prefactor/tuning/__init__.py",
     "prefactor/tuning/parameters.py",  # names for what a method's section says, which is declared
     "stages/running.py",
 }
 FOR_TRAINING = ("prefactor/choices.py", "prefactor/training.py", "prefactor/episodes.py", "prefactor/seeds.py")
-TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency", "diagnose"}  # but share a module with others
-READS_CACHE_ONLY = {"train-basis", "search", "evaluate", "ceiling", "signal", "portrait", "compare", "diagnose"}
+TRAIN_NOTHING = {"evaluate", "ceiling", "portrait", "latency", "diagnose", "ask"}  # but share a module with others
+READS_CACHE_ONLY = {
+    *("train-basis", "search", "evaluate", "ceiling", "signal", "portrait", "compare", "diagnose", "ask"),
+}
 # A cell whose variant has `tuning` runs that code too. It is left out: nearly all cells are frozen, and each would be
 # trained anew after any edit of it. After one that changes states, a tuned cell is to be forced (`dvc repro -f`).
 LEAVES_OUT = {"train-encoder": "prefactor/backbones/"}
