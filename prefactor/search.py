@@ -6,18 +6,20 @@ stands. All methods get as many, and as many of their best go on, with ``default
 The best by the mean of all worlds is chosen, so that luck in the first round counts for less.
 """
 
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prefactor.cohorts import Cohort
 from prefactor.errors import InputError
-from prefactor.evaluation.accuracy import predict
-from prefactor.methods.base import RewardModel
-from prefactor.seeds import mixed_seed
+
+if TYPE_CHECKING:
+    from prefactor.cohorts import Cohort
+    from prefactor.methods.base import RewardModel
 
 Space = Mapping[str, Any]
+BASIS, MODEL = "basis", "model"  # the steps of a training, as they are told of
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def configurations(space: Space, number: int, seed: int, method: str) -> list[di
 
     Fewer where the space has no more. Raises InputError for what is not a nest of lists.
     """
+    from prefactor.seeds import mixed_seed  # torch: whoever only reads a space does without
+
     drawn: list[dict[str, Any]] = [{}]
     dice = random.Random(mixed_seed(seed, "search", method))
     for _ in range(min(number, _size(space, method) + 1) - 1):
@@ -68,11 +72,13 @@ def configurations(space: Space, number: int, seed: int, method: str) -> list[di
     return drawn
 
 
-def score(model: RewardModel, seen: Cohort, held_out: Cohort, shots: Sequence[int]) -> dict[str, float]:
+def score(model: "RewardModel", seen: "Cohort", held_out: "Cohort", shots: Sequence[int]) -> dict[str, float]:
     """Mean accuracy on validation pairs of ``seen`` users, and of held-out users by shots; ``mean`` of them all.
 
     Where a split leaves seen users no validation pairs, they are left out, and held-out users alone are averaged.
     """
+    from prefactor.evaluation.accuracy import predict
+
     found = {"seen": predict(model, seen, "validation")}
     found |= {str(size): predict(model, held_out, "validation", size) for size in shots}
     known = {name: figures.accuracy[figures.pairs > 0] for name, figures in found.items()}
@@ -80,19 +86,41 @@ def score(model: RewardModel, seen: Cohort, held_out: Cohort, shots: Sequence[in
     return {**scores, "mean": sum(scores.values()) / len(scores)}
 
 
-def _draw(space: Any, dice: random.Random) -> Any:
-    if isinstance(space, Mapping):
-        return {key: _draw(below, dice) for key, below in space.items()}
-    return dice.choice(space)
+Keys = tuple[str, ...]  # of a parameter, from the method's section down
 
 
-def _size(space: Any, where: str) -> int:
+def leaves(space: Any, is_end: Callable[[Any], bool] | None = None, above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """What a nest of mappings holds where it ends, in order; a mapping that ``is_end`` says so of is an end, too."""
+    if not isinstance(space, Mapping) or (is_end is not None and is_end(space)):
+        yield above, space
+        return
+    for key, below in space.items():
+        yield from leaves(below, is_end, (*above, str(key)))
+
+
+def nested(values: Mapping[Keys, Any]) -> dict[str, Any]:
+    """Values by their keys as a nest of dictionaries."""
+    found: dict[str, Any] = {}
+    for keys, value in values.items():
+        inside = found
+        for key in keys[:-1]:
+            inside = inside.setdefault(key, {})
+        inside[keys[-1]] = value
+    return found
+
+
+def different(values: Any, where: str) -> list[Any]:
+    """``values`` if they are a list to choose from; else InputError."""
+    if not isinstance(values, list) or not values or len({repr(value) for value in values}) < len(values):
+        raise InputError(f"{where} must be a list of different values to choose from, but is {values!r}")
+    return values
+
+
+def _draw(space: Space, dice: random.Random) -> dict[str, Any]:
+    return nested({keys: dice.choice(values) for keys, values in leaves(space)})
+
+
+def _size(space: Space, method: str) -> int:
     """How many configurations there are."""
-    if isinstance(space, Mapping):
-        size = 1
-        for key, below in space.items():
-            size *= _size(below, f"{where}.{key}")
-        return size
-    if not isinstance(space, list) or not space or len({repr(value) for value in space}) < len(space):
-        raise InputError(f"search.spaces.{where} must be a list of different values to choose from, but is {space!r}")
-    return len(space)
+    ends = leaves(space)
+    return math.prod(len(different(values, ".".join(("search.spaces", method, *keys)))) for keys, values in ends)

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,8 +108,12 @@ def train(
     parameters: TrainingParameters,
     seed: int,
     stage: str,
+    told: Callable[[Row], None] | None = None,
 ) -> Trained:
     """Train ``model`` in place and leave it at its best validation.
+
+    ``told`` gets every row of the history as soon as it is there, of a closed form none; what it raises ends the
+    training.
 
     Selection is by the mean of two accuracies: on validation pairs of seen users, and of held-out users who are known
     by few pairs up to all of theirs (SHOTS): by all of them alone a model would be kept that has not yet learnt what
@@ -144,6 +148,8 @@ def train(
                 row |= validate(model, seen.first(parameters.validation_users), held_out)
                 if best is None or accuracy_of(row) > accuracy_of(best[0]):
                     best = row, copy.deepcopy(model.state_dict())
+            if told is not None:
+                told(row)
     assert best is not None  # the last step is always a check
     model.load_state_dict(best[1])
     return finished(model, seen, held_out, parameters, seed, history, best[0])

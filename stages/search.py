@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from prefactor.errors import InputError
 from prefactor.evaluation.variants import DEFAULT
 from prefactor.layout import Cell
 from prefactor.parameters import build, load_parameters, merged, section
-from prefactor.search import SearchParameters, configurations, score
-from prefactor.training import train
+from prefactor.search import BASIS, MODEL, SearchParameters, configurations, score
+from prefactor.training import Row as TrainingRow
+from prefactor.training import Trained, train
 from stages.running import run
 from stages.trainings import (
     Fitted,
@@ -137,19 +138,46 @@ def _earlier(path: Path, trained: list[Any], worlds: set[str]) -> list[Row]:
 
 def _scored(cell: Cell, values: Any, cohorts: dict[str, Cohort], search: SearchParameters) -> dict[str, float]:
     """Train one configuration in one world; its scores and seconds."""
+    started = time.monotonic()
+    scores, _ = scored(cell, values, cohorts, search.seed, search.shots, "search")
+    return {**scores, "seconds": round(time.monotonic() - started, 1)}
+
+
+Told = Callable[[int, str, TrainingRow], None]  # is told of a choice's number, its step of training, a history's row
+
+
+def scored(
+    cell: Cell,
+    values: Any,
+    cohorts: Mapping[str, Cohort],
+    seed: int,
+    shots: Sequence[int],
+    stage: str,
+    told: Told | None = None,
+) -> tuple[dict[str, float], Trained]:
+    """Train one configuration, ``values`` of a method, with one seed: the scores of its best choice, and how it went.
+
+    Nothing is kept of the model. ``told`` is as in ``train``. Raises InputError for values that are no such method's,
+    and for those that train a backbone.
+    """
     parameters = build(MethodParameters, values, cell.parameters)
     if parameters.tunes:
-        raise InputError(f"{cell.parameters}.tuning: search trains no backbone: set it to null, or its mode to frozen")
-    seen, held_out, seed, started = cohorts["seen"], cohorts["validation"], search.seed, time.monotonic()
+        raise InputError(f"{cell.parameters}.tuning: {stage} trains no backbone: set it to null, or its mode to frozen")
+    seen, held_out = cohorts["seen"], cohorts["validation"]
+
+    def teller(number: int, step: str) -> Callable[[TrainingRow], None] | None:
+        return None if told is None else lambda row: told(number, step, row)
 
     def fit(number: int, choice: MethodParameters) -> Fitted:
         model = new_model(cell, choice, seen, seed)
         if choice.basis_training is not None:
-            model.start_from(trained_basis(cell, choice, model, cohorts, seed, number)[0])
-        return model, train(model, seen, held_out, choice.training, seed, stage_name("search", cell, seed, number))
+            basis, _ = trained_basis(cell, choice, model, cohorts, seed, number, teller(number, BASIS))
+            model.start_from(basis)
+        name = stage_name(stage, cell, seed, number)
+        return model, train(model, seen, held_out, choice.training, seed, name, teller(number, MODEL))
 
-    model, *_ = best_choice(parameters, fit)
-    return {**score(model, seen, held_out, search.shots), "seconds": round(time.monotonic() - started, 1)}
+    model, trained, _ = best_choice(parameters, fit)
+    return score(model, seen, held_out, shots), trained
 
 
 if __name__ == "__main__":

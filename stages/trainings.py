@@ -20,7 +20,7 @@ from prefactor.methods.storage import load_model
 from prefactor.parameters import build, load_parameters, merged, nearest, section
 from prefactor.seeds import generator
 from prefactor.surface import open_surface
-from prefactor.training import Trained, TrainingParameters, train
+from prefactor.training import Row, Trained, TrainingParameters, train
 from prefactor.tuning import BackboneTuning
 
 
@@ -263,6 +263,7 @@ def trained_basis(
     cohorts: Mapping[str, Cohort],
     seed: int,
     number: int = 0,
+    told: Callable[[Row], None] | None = None,
 ) -> Fitted:
     """The first of two steps of a fresh ``model``'s training; InputError if its method has one step only."""
     basis = model.first_step(generator(seed, model.stream(), "basis"))
@@ -270,4 +271,4 @@ def trained_basis(
         raise InputError(f"{cell.parameters}.basis_training: {cell.method} has one step only; set it to null")
     basis.standardise(cohorts["seen"].known().compact().responses)
     name = stage_name("train-basis", cell, seed, number)
-    return basis, train(basis, cohorts["seen"], cohorts["validation"], parameters.basis_training, seed, name)
+    return basis, train(basis, cohorts["seen"], cohorts["validation"], parameters.basis_training, seed, name, told)
