@@ -5,13 +5,17 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from prefactor.commands.adapt_users import adapt_users
 from prefactor.commands.check import check
 from prefactor.commands.diagnose import diagnose
 from prefactor.commands.forget import forget
 from prefactor.commands.generate import generate
 from prefactor.commands.inspect import inspect
 from prefactor.commands.policy_candidates import policy_candidates
+from prefactor.commands.promote import promote
+from prefactor.commands.rollback import rollback
 from prefactor.commands.sample import sample
+from prefactor.commands.serve import serve
 from prefactor.errors import InputError
 
 
@@ -47,6 +51,10 @@ for command in (inspect, check, sample, forget):
 app.command()(generate)
 app.command()(diagnose)
 app.command()(policy_candidates)
+app.command()(promote)
+app.command()(rollback)
+app.command()(adapt_users)
+app.command()(serve)
 
 
 def main() -> None:

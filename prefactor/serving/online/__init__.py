@@ -1,0 +1,1 @@
+"""The online service: ranking, observing, asking, explaining and forgetting over HTTP."""
