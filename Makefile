@@ -8,6 +8,7 @@ TARGETS ?=
 HOST := 127.0.0.1
 MLFLOW_PORT ?= 5000
 SERVE_PORT ?= 5001
+ONLINE_PORT ?= 8000
 PREFECT_PORT ?= 4200
 TEST_WORKERS ?= 2
 
@@ -17,6 +18,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 INSTALLED := $(VENV)/.installed
+INSTALLED_FOR_SYSTEM := $(VENV)/.installed-for-system
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 # DVC runs its stages with the `python` it finds first.
@@ -57,8 +59,10 @@ test: $(INSTALLED)  ## run the tests
 	@OMP_NUM_THREADS=1 python -m pytest -q -n $(TEST_WORKERS) --dist loadfile
 
 .PHONY: test-system
-test-system: $(INSTALLED)  ## run the tests that need Chromium or minutes of load
+test-system: $(INSTALLED_FOR_SYSTEM)  ## run the tests that need Chromium, PostgreSQL or minutes of load
 	@command -v chromium >/dev/null || echo 'No `chromium` on PATH: the tests of pages in a browser will be skipped.'
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+		echo 'No PostgreSQL server (Debian: postgresql): the tests on one will be skipped.'
 	@python -m pytest -q -m system
 
 .PHONY: lint
@@ -77,9 +81,17 @@ serve: $(INSTALLED)  ## serve the champion of DATASET on http://127.0.0.1:5001 (
 	@mlflow models serve --model-uri 'models:/prefactor-$(DATASET)@champion' --env-manager local \
 		--host $(HOST) --port $(SERVE_PORT)
 
+.PHONY: online
+online: $(INSTALLED)  ## serve the champion of DATASET to users who give feedback, http://127.0.0.1:8000/docs (ONLINE_PORT)
+	@prefactor serve --dataset '$(DATASET)' --port $(ONLINE_PORT)
+
 .PHONY: prefect
-prefect: $(INSTALLED)  ## show and start rebuilds on http://127.0.0.1:4200 (PREFECT_PORT)
+prefect: $(INSTALLED)  ## start flows from a page on http://127.0.0.1:4200 (PREFECT_PORT): its server, and the flows served to it
 	@python -m flows.page --port $(PREFECT_PORT)
+
+.PHONY: serve-flows
+serve-flows: $(INSTALLED)  ## serve the flows from this machine to a Prefect server that runs (PREFECT_API_URL)
+	@PREFECT_API_URL="$${PREFECT_API_URL:-http://$(HOST):$(PREFECT_PORT)/api}" python -m flows.deployments
 
 # PyTorch comes first and alone: the index may hold builds for several accelerators, and the rest must not choose.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -88,5 +100,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(VENV)/bin/python || { echo 'Making $(VENV)'; $(PYTHON) -m venv $(VENV); }
 	@echo 'Installing into $(VENV): minutes the first time, then only when pyproject.toml or constraints.txt change'
 	@$(PIP) install "$$(grep '^torch==' constraints.txt)"
-	@$(PIP) install --constraint constraints.txt --editable '.[pipeline,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[pipeline,serve,scale,dev]'
+	@touch $@
+
+$(INSTALLED_FOR_SYSTEM): $(INSTALLED)
+	@$(PIP) install --constraint constraints.txt --editable '.[pipeline,serve,scale,dev,system]'
 	@touch $@

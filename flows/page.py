@@ -8,10 +8,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from subprocess import Popen
-from typing import cast
 
 from flows.environment import child_environment
 from flows.leash import leashed
+from flows.slots import SERVER_SETTINGS
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -25,8 +25,12 @@ def main(port: int) -> None:
     os.environ.update(PREFECT_API_URL=api, PREFECT_SERVER_UI_API_URL=api)
     os.environ.setdefault("PREFECT_HOME", str(PROJECT_ROOT / ".prefect"))
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    with leashed(command, folder=PROJECT_ROOT, environment=child_environment()) as server:
+    environment = {**SERVER_SETTINGS, **child_environment()}
+    with leashed(command, folder=PROJECT_ROOT, environment=environment) as server:
         wait_until_healthy(api, server, SECONDS_TO_START)
+        offer_slots()
+        from flows.deployments import serve_flows
+
         serve_flows()
 
 
@@ -42,15 +46,17 @@ def wait_until_healthy(api: str, server: "Popen[str]", seconds: float) -> None:
     sys.exit(f"The Prefect server at {api} did not answer within {seconds:.0f} s")
 
 
-def serve_flows() -> None:
-    """Offer every flow as a deployment of this machine; a second rebuild waits for the first."""
-    from prefect import serve
-    from prefect.deployments.runner import RunnerDeployment
+def offer_slots() -> None:
+    """As many slots as this machine has GPUs and cores, but where someone has said how many there are."""
+    import torch
+    from prefect.client.orchestration import get_client
 
-    from flows.rebuild import rebuild
+    from flows.slots import SLOTS, set_slots
 
-    deployment = rebuild.to_deployment("local", concurrency_limit=1, description=rebuild.description)
-    serve(cast(RunnerDeployment, deployment))  # a coroutine only where it is called from one
+    machine: dict[SLOTS, int] = {"gpu": torch.cuda.device_count(), "core": os.cpu_count() or 1}
+    with get_client(sync_client=True) as client:
+        known = {limit.name for limit in client.read_global_concurrency_limits()}
+    set_slots({kind: number for kind, number in machine.items() if kind not in known})
 
 
 def _is_healthy(api: str) -> bool:

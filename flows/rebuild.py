@@ -54,7 +54,7 @@ def reproduce(targets: Sequence[str], force: bool, root: Path, lock: int) -> lis
 
     ``lock`` is held for as long as `dvc` lives. Returns the stages it went through; raises PipelineError.
     """
-    board = StageBoard(planned_stages(_graph(root), targets))
+    board = StageBoard(planned_stages(graph_of(root), targets))
     output = ReproOutput()
     log = get_run_logger()
 
@@ -91,7 +91,8 @@ def publish_models(root: Path, lock: int) -> None:
         raise PipelineError("publishing failed:\n" + "\n".join(said[-LINES_OF_A_FAILED_PUBLISH:]))
 
 
-def _graph(root: Path) -> str:
+def graph_of(root: Path) -> str:
+    """The pipeline's graph, as `dvc dag --dot` prints it."""
     command = [sys.executable, "-m", "dvc", "dag", "--dot"]
     asked = subprocess.run(command, cwd=root, env=child_environment(), capture_output=True, text=True)
     if asked.returncode:

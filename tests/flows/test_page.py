@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.deployments import OFFERED
 from flows.environment import child_environment
 from flows.page import wait_until_healthy
 
@@ -44,7 +45,7 @@ def test_the_page_shows_the_flow_and_leaves_nothing_behind(tmp_path):
     with (tmp_path / "log").open("w") as log:
         page = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
     try:
-        assert await_deployment(port) == ["local"]
+        assert await_deployments(port, len(OFFERED)) == ["local"] * len(OFFERED)
         assert "rebuild" in shown(f"http://127.0.0.1:{port}/flows", tmp_path)
     finally:
         page.send_signal(signal.SIGTERM)
@@ -59,8 +60,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def await_deployment(port: int) -> list[str]:
-    """The names of the deployments, as soon as there are any."""
+def await_deployments(port: int, number: int) -> list[str]:
+    """The names of the deployments, as soon as there are so many."""
     question = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/deployments/filter", data=b"{}", headers={"Content-Type": "application/json"}
     )
@@ -68,7 +69,7 @@ def await_deployment(port: int) -> list[str]:
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(question, timeout=5) as answer:
-                if found := json.load(answer):
+                if len(found := json.load(answer)) >= number:
                     return [deployment["name"] for deployment in found]
         except OSError:
             pass

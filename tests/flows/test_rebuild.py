@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,6 @@ from prefactor.errors import InputError
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120.0
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server of this module's own; yields the address of its API."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    home = tmp_path_factory.mktemp("prefect")
-    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=300):
-        yield PREFECT_API_URL.value()
 
 
 def run_flow(project, **parameters):
@@ -160,10 +148,11 @@ def test_the_deployment_for_workers_fits_the_flow():
     import yaml
     from prefect.flows import load_flow_from_entrypoint
 
-    (deployment,) = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
+    deployments = yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
+    (deployment,) = (each for each in deployments if each["entrypoint"].endswith(":rebuild"))
     flow = load_flow_from_entrypoint(str(PROJECT / deployment["entrypoint"]))
     assert flow.name == "rebuild"
-    expected = {"targets": [], "force": False, "publish": True, "root": PROJECT}
+    expected = {"targets": (), "force": False, "publish": True, "root": PROJECT}
     assert flow.validate_parameters(deployment["parameters"]) == expected
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
