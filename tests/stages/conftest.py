@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.stages.warm import warm_python
+from tests.tuning.conftest import save_qwen3
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -84,6 +87,7 @@ def tiny_parameters() -> dict:
         "signal": {"components": 8, "permutations": 9},
         "portrait": {"judge": None},
         "diagnosis": {"users": 12, "against": {"vrf": "bt"}, "rules": {"models": ["vrf"], "common": "bt"}},
+        "asking": {"datasets": []},
         "generation": {"models": [], "methods": [], "datasets": []},
         "search": {
             "methods": ["bt"],
@@ -101,28 +105,33 @@ class Project:
     folder: Path
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `python -m ...` in the folder, as a user with the environment active would."""
+        """Run `python -m ...` in the folder, as a user with the environment active would; its stages are warm."""
+        warm = warm_python().folder
         done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=self.folder, env=self.environment(), capture_output=True, text=True
+            [str(warm / "python"), "-m", *command],
+            cwd=self.folder,
+            env=self.environment(warm),
+            capture_output=True,
+            text=True,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """The same in the background, in a process group of its own."""
+        """The same in the background, in a process group of its own with all it starts: to be killed."""
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment(Path(sys.executable).parent),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
         )
 
-    def environment(self) -> dict[str, str]:
-        """Stages find this Python first on PATH."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    def environment(self, first: Path) -> dict[str, str]:
+        """Stages find the Python of this folder ``first`` on PATH."""
+        path = os.pathsep.join([str(first), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def reproduce(self) -> set[str]:
@@ -174,9 +183,19 @@ def make_project(folder: Path, parameters: dict, targets: Sequence[str] = ()) ->
     return project
 
 
+@dataclass(frozen=True)
+class Whole(Project):
+    """A project after one whole `dvc repro`, and all that this has ``said``."""
+
+    said: str
+
+
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project after one whole `dvc repro`."""
-    project = make_project(tmp_path_factory.mktemp("whole"), tiny_parameters())
-    project.run("dvc", "repro")
-    return project
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """With a backbone that is as tiny as all else."""
+    folder, parameters = tmp_path_factory.mktemp("whole"), tiny_parameters()
+    parameters["run"]["backbones"] = ["tiny"]
+    parameters["backbones"] = {"tiny": {"model": "tiny", "device": "cpu", "shard_texts": 16}}
+    save_qwen3(folder / "tiny")
+    done = make_project(folder, parameters).run("dvc", "repro")
+    return Whole(folder, done.stdout + done.stderr)

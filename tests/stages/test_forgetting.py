@@ -169,7 +169,7 @@ def test_rebuilt_they_do_not_come_back(
     assert len(users) == 10 and not set(users) & {people["seen"], people["unseen"]}
     assert json.loads((prepared / "source.json").read_text())["dropped"]["forgotten_users"] == 2
     published = made.run("stages.publish", "--tracking-uri", f"sqlite:///{made.folder}/mlruns/mlflow.db").stdout
-    assert "version 2 (new), alias @champion" in published
+    assert "version 2 (new), alias @challenger" in published
     assert made.run("dvc", "repro", *TARGETS).stdout.count("Running stage") == 0
     again = forget(made.folder, people["unseen"])
     assert again.before and not again.removals and not again.left

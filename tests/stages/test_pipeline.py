@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from prefactor.evaluation.results import PER_USER
+from stages.ask import ask
 from stages.candidates import candidates
 from stages.compare import compare
 from stages.generate import generate
@@ -22,12 +24,12 @@ from stages.personal_adapters import personal_adapters
 from stages.personal_scores import personal_scores
 from stages.win_rates import win_rates
 from tests.decoding.speakers import make_folder
-from tests.stages.conftest import MARKER, Project, make_project, tiny_parameters
+from tests.stages.conftest import MARKER, Project, Whole, make_project, tiny_parameters
 from tests.stages.words import cells_of, readable_under, spans_of, texts_of
 from tests.stub_judge import stub_judge
 
 
-def test_every_promised_file_is_there(whole: Project) -> None:
+def test_every_promised_file_is_there(whole: Whole) -> None:
     reports = whole.folder / "reports"
     for name in ("index.html", "results.csv", "results.parquet", "metrics.json", "plots/few_shot.csv"):
         assert (reports / name).stat().st_size > 0
@@ -36,16 +38,16 @@ def test_every_promised_file_is_there(whole: Project) -> None:
             assert (reports / "data_docs" / dataset / gate / "index.html").exists()
 
 
-def test_the_portrait_names_every_basis_by_its_scorers(whole: Project) -> None:
-    folder = whole.folder / "reports" / "portrait" / "stylebench" / "minilm"
+def test_the_portrait_names_every_basis_by_its_scorers(whole: Whole) -> None:
+    folder = whole.folder / "reports" / "portrait" / "stylebench" / "tiny"
     labels, used = (pd.read_parquet(folder / f"{name}.parquet") for name in ("labels", "coverage"))
     assert set(labels["basis"]) == set(used["basis"]) == set(range(3)) and set(labels["kind"]) == {"scorer"}
     assert len(json.loads((folder / "portraits.json").read_text())["people"]) == 4
     assert "Inside VRF" in (whole.folder / "reports" / "index.html").read_text()
 
 
-def test_every_model_chooses_among_candidates_of_known_worth(whole: Project) -> None:
-    folder = whole.folder / "reports" / "diagnosis" / "stylebench" / "minilm"
+def test_every_model_chooses_among_candidates_of_known_worth(whole: Whole) -> None:
+    folder = whole.folder / "reports" / "diagnosis" / "stylebench" / "tiny"
     pools = pd.read_parquet(folder / "pools.parquet")
     assert {"bt#0", "bt#1", "vrf#0", "vrf#1", "std:vrf#0", "user:known_pairs"} <= set(pools.columns)
     assert pools["user"].nunique() == 12 and (pools["user:known_pairs"] == 8).all() and "std:bt#0" not in pools
@@ -58,11 +60,31 @@ def test_every_model_chooses_among_candidates_of_known_worth(whole: Project) -> 
     assert chosen["user"].nunique() == 10 and not set(chosen["query"]) & set(pools["query"])
     page = (folder / "index.html").read_text()
     assert "VRF" in page and not any(user in page for user in set(pools["user"]))
-    assert 'href="diagnosis/stylebench/minilm/index.html"' in (whole.folder / "reports" / "index.html").read_text()
+    assert 'href="diagnosis/stylebench/tiny/index.html"' in (whole.folder / "reports" / "index.html").read_text()
 
 
-def test_every_method_is_timed_and_the_page_says_where(whole: Project) -> None:
-    folder = whole.folder / "reports" / "latency" / "stylebench" / "minilm"
+def test_unseen_users_are_asked_in_every_way(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("data", "models", "prefactor"):
+        (tmp_path / name).symlink_to(whole.folder / name)
+    asking = {"users": 6, "pairs": 20, "questions": [0, 1, 3], "criteria": ["information", "random"], "together": 3}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(whole.parameters() | {"asking": asking}))
+    monkeypatch.chdir(tmp_path)
+    ask("stylebench", "tiny")
+    folder = tmp_path / "reports" / "asking" / "stylebench" / "tiny"
+    rows = pd.read_parquet(folder / "results.parquet")
+    accuracy = rows[(rows["metric"] == "accuracy") & (rows["seed"] == "all")].set_index("setting")
+    asked = {f"asked={name};shares=evidence;together=1" for name in ("information", "random", "given")}
+    asked |= {f"asked={name};shares=trained;together=1" for name in ("information", "pref", "random", "given")}
+    assert {*accuracy.index} == asked | {"asked=information;shares=evidence;together=3"}
+    assert accuracy["value"].between(0, 1).all() and {*accuracy["n_users"]} == {6} and {*accuracy["shots"]} == {0, 1, 3}
+    assert {*rows["metric"]} >= {f"accuracy_minus_{name}" for name in ("random", "pref", "one_by_one", "trained")}
+    users = pd.read_parquet("data/split/stylebench/users.parquet")["user_id"]
+    page = (folder / "index.html").read_text()
+    assert "VRF, by answers alone" in page and not any(user in page for user in users)
+
+
+def test_every_method_is_timed_and_the_page_says_where(whole: Whole) -> None:
+    folder = whole.folder / "reports" / "latency" / "stylebench" / "tiny"
     rows = pd.read_parquet(folder / "results.parquet")
     assert np.isfinite(rows["value"]).all() and (rows["value"] > 0).all() and set(rows["seed"]) == {"0"}
     found = {method: set(mine["metric"]) for method, mine in rows.groupby("method")}
@@ -79,13 +101,13 @@ def test_every_method_is_timed_and_the_page_says_where(whole: Project) -> None:
     assert "How long a new user takes" in page and about["date"] in page and about["processor"] in page
 
 
-def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Project, tmp_path: Path) -> None:
+def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project, parameters = Project(tmp_path / "copy"), whole.parameters()
     parameters["methods"]["item_mean"] = {"default": {"model": {}, "basis_training": None, "training": {}}}
     project.set_parameters(parameters)
-    project.run("stages.train_encoder", "stylebench", "minilm", "item_mean", "default")
-    models = project.folder / "models" / "stylebench" / "minilm" / "item_mean" / "default"
+    project.run("stages.train_encoder", "stylebench", "tiny", "item_mean", "default")
+    models = project.folder / "models" / "stylebench" / "tiny" / "item_mean" / "default"
     first, second = (
         {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
         for folder in (models / "seed-0", models / "seed-1")
@@ -97,7 +119,7 @@ def test_what_draws_nothing_is_fitted_once_for_all_seeds(whole: Project, tmp_pat
 
 
 @pytest.mark.system
-def test_a_language_model_of_our_own_is_a_backbone(whole: Project, tmp_path: Path) -> None:
+def test_a_language_model_of_our_own_is_a_backbone(whole: Whole, tmp_path: Path) -> None:
     """It is trained, read and asked for its opinion, which is method Ref; nothing of it is in a run without."""
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project, parameters = Project(tmp_path / "copy"), whole.parameters()
@@ -118,9 +140,9 @@ def test_a_language_model_of_our_own_is_a_backbone(whole: Project, tmp_path: Pat
     assert len(accuracy) and accuracy.between(0, 1).all()
 
 
-def test_held_out_data_choose_the_form_of_the_model(whole: Project) -> None:
+def test_held_out_data_choose_the_form_of_the_model(whole: Whole) -> None:
     """Both forms of the common reward are trained; the one that is kept, seed by seed, has the least log loss."""
-    cell = Path("stylebench", "minilm", "vrf", "default")
+    cell = Path("stylebench", "tiny", "vrf", "default")
     about = json.loads((whole.folder / "models" / cell / "training.json").read_text())
     for seed, found in about["seeds"].items():
         linear, mlp = found["validation_log_losses"]
@@ -132,21 +154,21 @@ def test_held_out_data_choose_the_form_of_the_model(whole: Project) -> None:
         assert {path.name for path in bases.iterdir()} == {"choice-0", "choice-1"}
 
 
-def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Project, tmp_path: Path) -> None:
+def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))
     project = Project(tmp_path / "copy")
     with stub_judge() as stub:
         judge = {"url": stub.url, "model": "small", "key_variable": "PREFACTOR_TEST_KEY"}
         project.set_parameters(project.parameters() | {"portrait": {"judge": judge}})
-        refused = project.run("stages.portrait", "stylebench", "minilm", check=False)
+        refused = project.run("stages.portrait", "stylebench", "tiny", check=False)
         assert refused.returncode == 1 and "PREFACTOR_TEST_KEY, which is not set" in refused.stderr and not stub.asked
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PREFACTOR_TEST_KEY", "sk-very-secret")
-            done = project.run("stages.portrait", "stylebench", "minilm")
+            done = project.run("stages.portrait", "stylebench", "tiny")
         assert len(stub.asked) == 3 and all(
             asked[1]["Authorization"] == "Bearer sk-very-secret" for asked in stub.asked
         )
-    folder = project.folder / "reports" / "portrait" / "stylebench" / "minilm"
+    folder = project.folder / "reports" / "portrait" / "stylebench" / "tiny"
     labels = pd.read_parquet(folder / "labels.parquet")
     assert set(labels["kind"]) == {"scorer", "judge"}
     assert set(labels[labels["kind"] == "judge"]["label"]) == {"Warm & brief"}
@@ -156,7 +178,7 @@ def test_a_judge_labels_bases_when_asked_and_its_key_is_in_no_file(whole: Projec
     assert "sk-very-secret" not in done.stdout + done.stderr
 
 
-def test_results_have_every_method_split_and_shot(whole: Project) -> None:
+def test_results_have_every_method_split_and_shot(whole: Whole) -> None:
     results = pd.read_parquet(whole.folder / "reports" / "results.parquet")
     accuracy = results[(results.metric == "accuracy") & (results.seed == "all")]
     for method in ("bt", "vrf"):
@@ -176,7 +198,7 @@ def test_results_have_every_method_split_and_shot(whole: Project) -> None:
     assert (results.n_users > 0).all() and (results.n_pairs > 0).all()
 
 
-def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project) -> None:
+def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Whole) -> None:
     results = pd.read_parquet(whole.folder / "reports" / "results.parquet")
     mine = results[(results.method == "vrf") & (results.seed == "all")]
     for name in ("sigma", "combined", "combined_flips", "fitted", "fitted_before", "low_confidence", "bt"):
@@ -192,7 +214,7 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
         found = mine[mine.metric == name]
         assert set(found.split) == {"seen", "unseen", "overall"} and 1 in set(found.shots.dropna()), name
         assert found.value.notna().all() and (found.ci_low < found.ci_high).all()
-    folder = whole.folder / "reports" / "evaluation" / "stylebench" / "minilm" / "vrf" / "default"
+    folder = whole.folder / "reports" / "evaluation" / "stylebench" / "tiny" / "vrf" / "default"
     sizes = pd.read_parquet(folder / "size.parquet")
     assert (sizes["kept"] > 0).all()
     assert (sizes["trained"] > sizes["kept"]).all()  # the first step's weights are dropped
@@ -201,25 +223,23 @@ def test_doubts_recovery_and_size_reach_the_results_and_the_page(whole: Project)
     assert "Trained, in all steps together" in page and "Kept in the saved model" in page
 
 
-def test_a_search_scores_default_and_what_it_draws_best_first(whole: Project) -> None:
+def test_a_search_scores_default_and_what_it_draws_best_first(whole: Whole) -> None:
     table = pd.read_csv(whole.folder / "reports/search/bt/configurations.csv")
     assert sorted(table["number"]) == [0, 1, 2] and table["score"].is_monotonic_decreasing
     changes = table.set_index("number")["changes"].map(json.loads)
     assert changes[0] == {} and changes[1] != changes[2] and set(changes[1]) == {"training"}
-    parts = table[[f"stylebench/minilm {name}" for name in ("seen", "1", "3")]]
+    parts = table[[f"stylebench/tiny {name}" for name in ("seen", "1", "3")]]
     assert np.allclose(table["score"], parts.mean(axis=1)) and not list(whole.folder.glob("reports/search/*.part"))
 
 
-def test_no_stage_says_what_people_wrote(whole: Project) -> None:
-    said = [whole.run(f"stages.{stage}", "mine") for stage in ("prepare", "validate", "split", "validate_split")]
-    said.append(whole.run("stages.embed", "stylebench", "minilm"))
-    words = "".join(done.stdout + done.stderr for done in said)
-    assert "mine" in words
-    assert MARKER in (whole.folder / "mine.jsonl").read_text() and MARKER not in words
-    assert not spans_of([words]) & spans_of(texts_of(whole, "stylebench"))
+def test_no_stage_says_what_people_wrote(whole: Whole) -> None:
+    assert all(f"Running stage '{name}" in whole.said for name in ("prepare@mine", "embed@", "diagnose@", "compare"))
+    assert "mine: 144 pairs of 12 users" in whole.said and "texts encoded" in whole.said
+    assert MARKER in (whole.folder / "mine.jsonl").read_text() and MARKER not in whole.said
+    assert not spans_of([whole.said]) & spans_of(texts_of(whole, "stylebench"))
 
 
-def test_mlflow_keeps_no_text_of_the_data(whole: Project, tmp_path: Path) -> None:
+def test_mlflow_keeps_no_text_of_the_data(whole: Whole, tmp_path: Path) -> None:
     whole.run("stages.publish", "--tracking-uri", f"sqlite:///{tmp_path / 'mlflow.db'}")
     kept = [*cells_of(tmp_path / "mlflow.db"), *readable_under(tmp_path)]
     assert any("learning_rate" in text for text in kept)
@@ -227,11 +247,11 @@ def test_mlflow_keeps_no_text_of_the_data(whole: Project, tmp_path: Path) -> Non
     assert not spans_of(kept) & spans_of(texts_of(whole, "stylebench"))
 
 
-def test_a_second_repro_runs_nothing(whole: Project) -> None:
+def test_a_second_repro_runs_nothing(whole: Whole) -> None:
     assert whole.reproduce() == set()
 
 
-def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> None:
+def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Whole) -> None:
     before = whole.parameters()
     changed = copy.deepcopy(before)
     changed["methods"]["vrf"]["default"]["training"]["learning_rate"] = 0.02
@@ -241,17 +261,17 @@ def test_one_parameter_of_one_method_reruns_its_stages_only(whole: Project) -> N
     finally:
         whole.set_parameters(before)
     assert ran == {
-        "train-encoder@stylebench-minilm-vrf-default",
-        "evaluate@stylebench-minilm-vrf-default",
-        "portrait@stylebench-minilm",
-        "diagnose@stylebench-minilm",
-        "latency@stylebench-minilm",
+        "train-encoder@stylebench-tiny-vrf-default",
+        "evaluate@stylebench-tiny-vrf-default",
+        "portrait@stylebench-tiny",
+        "diagnose@stylebench-tiny",
+        "latency@stylebench-tiny",
         "compare",
         "backbone-scale",
     }
 
 
-def test_own_file_was_prepared_and_its_duplicate_counted(whole: Project) -> None:
+def test_own_file_was_prepared_and_its_duplicate_counted(whole: Whole) -> None:
     source = json.loads((whole.folder / "data" / "prepared" / "mine" / "source.json").read_text())
     assert source["dropped"]["duplicate_pairs"] == 1
     manifest = json.loads((whole.folder / "data" / "split" / "mine" / "manifest.json").read_text())
@@ -308,6 +328,7 @@ def whole_shards(folder: Path) -> list[Path]:
 WRITERS = ["base", "drift", "exact+best_of_n-vrf", "best_of_n-bt", "dpo"]
 TINY_GENERATION = {
     "models": ["small"],
+    "embeddings": "tiny",
     "datasets": ["stylebench", "mine"],
     "methods": WRITERS,
     "attributes": {"names": ["concise", "formal", "direct"]},
@@ -327,7 +348,7 @@ TINY_GENERATION = {
 
 
 def test_methods_that_need_a_language_model_predict_and_write(
-    whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All stages of personal generation, one after another in this process, and the page that they end in."""
     shutil.copytree(whole.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".dvc"))

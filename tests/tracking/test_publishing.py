@@ -9,6 +9,7 @@ import yaml
 
 from prefactor.errors import InputError
 from prefactor.tracking import publish
+from prefactor.tracking.aliases import aliases_of
 from prefactor.tracking.runs import KEY
 from prefactor.tracking.store import connected
 
@@ -75,13 +76,20 @@ def test_publishing_again_adds_nothing(workspace):
     assert {run.info.run_id for run in runs(workspace)} == before
 
 
-def test_new_figures_make_a_new_run_and_a_new_version_and_move_the_alias(workspace):
+def test_new_figures_make_a_new_run_and_a_new_version_that_challenges_the_champion(workspace):
     rewrite_results(workspace, "tiny/bert/vrf/wide", lambda rows: rows.__setitem__("value", rows["value"] - 0.1))
     report = publish(workspace)
     assert report.added == ("tiny: vrf/wide on bert",)
-    assert (report.models[0].version, report.models[0].new) == ("2", True)
+    [model] = report.models
+    assert (model.version, model.new, model.alias, model.champion) == ("2", True, "challenger", "1")
+    again = publish(workspace).models[0]
+    assert (again.version, again.new, again.alias) == ("2", False, "challenger")
     with connected(workspace, uri(workspace)) as client:
-        assert int(client.get_registered_model("prefactor-tiny").aliases["champion"]) == 2
+        assert aliases_of(client, "prefactor-tiny") == {"champion": "1", "challenger": "2"}
+        client.delete_registered_model_alias("prefactor-tiny", "champion")
+    assert publish(workspace).models[0].alias == "champion", "where nobody is served, the best is"
+    with connected(workspace, uri(workspace)) as client:
+        assert aliases_of(client, "prefactor-tiny")["champion"] == "2"
         assert "70.0 % [75.0 %" in client.get_model_version("prefactor-tiny", "2").description
     assert len(runs(workspace)) == 4
 

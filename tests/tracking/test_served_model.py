@@ -148,14 +148,26 @@ def test_the_signature_tells_every_field(folder):
     assert "reference" in json.loads((folder / "input_example.json").read_text())[0]
 
 
-def test_a_model_loads_without_this_checkout(published, starting, tmp_path):  # while the server starts
+def test_a_model_loads_without_this_checkout_and_not_if_changed(published, starting, folder, tmp_path):
+    """While the server starts."""
+    damaged = shutil.copytree(folder, tmp_path / "damaged")
+    users = (damaged / "artifacts/package/users.json").read_text()
+    (damaged / "artifacts/package/users.json").write_text(users.replace("ada", "eve"))
+    foreign = shutil.copytree(folder, tmp_path / "foreign")
+    (foreign / "code/numpy.py").write_text("")
     script = f"""if True:
         import json, mlflow, warnings
         warnings.simplefilter("ignore")
         model = mlflow.pyfunc.load_model("models:/prefactor-tiny@champion")
         [answer] = model.predict([{ASK!r} | {{"user_id": "ada"}}])
         import prefactor
-        print(json.dumps([prefactor.__file__, answer.model_dump()]))
+        said = []
+        for changed in ({str(damaged)!r}, {str(foreign)!r}):
+            try:
+                mlflow.pyfunc.load_model(changed)
+            except ValueError as error:
+                said.append(f"{{type(error).__name__}}: {{error}}")
+        print(json.dumps([prefactor.__file__, answer.model_dump(), *said]))
     """
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -166,9 +178,11 @@ def test_a_model_loads_without_this_checkout(published, starting, tmp_path):  # 
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    code, answer = json.loads(done.stdout.splitlines()[-1])
+    code, answer, users_changed, code_added = json.loads(done.stdout.splitlines()[-1])
     assert "/artifacts/" in code and code.endswith("/code/prefactor/__init__.py")
     assert answer["user"]["answered_from"] == "known user"
+    assert users_changed.startswith("InputError: ") and "users.json was changed" in users_changed
+    assert code_added.startswith("InputError: ") and "holds numpy.py" in code_added
 
 
 def test_a_package_refuses_another_backbone(folder, tmp_path):

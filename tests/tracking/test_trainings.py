@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from prefactor.errors import InputError
-from prefactor.tracking.champion import choose
+from prefactor.tracking.candidate import choose
 from prefactor.tracking.lineage import recorded_hashes
 from prefactor.tracking.measures import _curves, _finals
 from prefactor.tracking.runs import flattened
@@ -26,14 +26,14 @@ def train(root: Path, cell: str, accuracies: dict[str, float]) -> Training:
     return Training(*cell.split("/"), root=root)
 
 
-def test_the_champion_is_chosen_by_mean_validation_and_its_seed_by_its_own(tmp_path):
+def test_the_candidate_is_chosen_by_mean_validation_and_its_seed_by_its_own(tmp_path):
     lucky = train(tmp_path, "d/b/vrf/lucky", {"0": 0.95, "1": 0.55})
     steady = train(tmp_path, "d/b/vrf/steady", {"0": 0.78, "1": 0.80})
     other = train(tmp_path, "d/b/lore/default", {"0": 0.99})
-    champion = choose([lucky, other, steady])
-    assert champion.training == steady and champion.seed == "1"
-    assert champion.folder == tmp_path / "models/d/b/vrf/steady/seed-1"
-    assert champion.contenders == (steady, lucky)
+    candidate = choose([lucky, other, steady])
+    assert candidate.training == steady and candidate.seed == "1"
+    assert candidate.folder == tmp_path / "models/d/b/vrf/steady/seed-1"
+    assert candidate.contenders == (steady, lucky)
     assert choose([other]) is None
 
 
@@ -155,4 +155,9 @@ def test_the_stage_says_where_everything_is():
     for part in ("sqlite:///m.db", "1 added", "waiting", "d: late", "prefactor-d, version 3 (new), alias @champion"):
         assert part in text
     assert "mlflow models serve --model-uri models:/prefactor-d@champion --env-manager local" in text
+    assert "promote" not in text
+    challenger = Registered("prefactor-d", "4", "challenger", new=True, champion="3")
+    text = describe(PublishReport("sqlite:///m.db", ("d: a",), (), (), (challenger,)))
+    assert "version 4 (new), alias @challenger" in text and "prefactor promote --dataset d" in text
+    assert "version 3, @champion, is still the one that is served" in text and "models:/prefactor-d@champion" in text
     assert "serve" not in describe(PublishReport("x", (), (), (), ())).replace("mlflow server", "")
