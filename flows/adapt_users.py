@@ -9,16 +9,18 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
+from flows.outage import Page
 from flows.parts import PartBoard, run_parts
 from flows.slots import count_slots, slot
 from prefactor import layout
 from prefactor.adaptation.hands import hands_of
 from prefactor.adaptation.job import ROWS_PER_PART, Job
-from prefactor.adaptation.origin import CHAMPION, registered
+from prefactor.adaptation.origin import registered
 from prefactor.adaptation.parts import Part
 from prefactor.adaptation.run import one_core_each
 from prefactor.adaptation.work import Work, opened
 from prefactor.errors import InputError
+from prefactor.tracking.aliases import CHAMPION
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 PROGRESS_KEY = "adapt-users-progress"
@@ -68,14 +70,15 @@ def adapt_users(
     if found is None or place is None:
         raise InputError("which states does the model read: say so in `states`")
     named = _below(root, pairs) or root / layout.prepared(dataset) / "pairs.parquet"
-    target = _below(root, out) or root / "data" / "adapted" / dataset
+    target = _below(root, out) or root / layout.adapted(dataset)
     job = Job(named, found, place, target, state=state, sort=sort, rows_per_part=rows_per_part)
     with opened(job, workers) as work:
         kept = _do(work, where, workers)
         about = work.finish()
     told = about | {"by an earlier run": kept, "seconds": round(monotonic() - began, 1)}
     told["model"] = str(model) if origin is None else origin.label
-    create_table_artifact([told], key=RESULT_KEY, description=f"{about['users']:,} users in `{target}`")
+    said = f"{about['users']:,} users in `{target}`"
+    Page(RESULT_KEY).show(lambda: create_table_artifact([told], key=RESULT_KEY, description=said))
     get_run_logger().info("%s users of %s pairs are in %s", about["users"], about["pairs"], target)
     return told
 

@@ -5,10 +5,14 @@ prefect.yaml offers the same flows to the workers of a work pool.
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
+
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,28 @@ OFFERED = (
 )
 
 
-def deployments() -> "list[RunnerDeployment]":
-    """One deployment for every flow, called ``local``."""
+def deployments(root: Path = PROJECT_ROOT) -> "list[RunnerDeployment]":
+    """One deployment for every flow, called ``local``; its form begins with what params.yaml runs."""
     made = [
         offered.flow.to_deployment(
-            "local", concurrency_limit=offered.at_once, description=summary(offered.flow), tags=["prefactor"]
+            "local",
+            concurrency_limit=offered.at_once,
+            description=summary(offered.flow),
+            tags=["prefactor"],
+            parameters=run_first(offered.flow, root / "params.yaml"),
         )
         for offered in OFFERED
     ]
     return cast("list[RunnerDeployment]", made)  # coroutines only where this is called from one
+
+
+def run_first(flow: Any, path: Path) -> dict[str, str]:
+    """The first dataset and the first backbone of params.yaml's section ``run``, of what a flow asks for."""
+    from prefactor.parameters import load_parameters
+
+    run = load_parameters(path).get("run") or {}
+    first = {name: (run.get(f"{name}s") or [None])[0] for name in ("dataset", "backbone")}
+    return {name: value for name, value in first.items() if value is not None and name in flow.parameters.properties}
 
 
 def summary(flow: Any) -> str:

@@ -11,6 +11,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
+from flows.devices import device
 from flows.dvc_output import planned_stages
 from flows.parts import PartBoard, run_parts
 from flows.rebuild import graph_of, reproduce
@@ -73,7 +74,8 @@ def embed(
 @task(name="encode-piece", cache_policy=NO_CACHE, retries=0, persist_result=False)
 def encode_piece(piece: Piece) -> int:
     """Encode some texts into a shard of the cache; how many tokens were computed."""
-    with slot(kind_of_slot()):
+    kind = kind_of_slot()
+    with slot(kind), device(kind):
         return piece.encode(Progress("embed", len(piece), "texts"))
 
 

@@ -7,23 +7,37 @@ from uuid import UUID
 from prefect import Task, flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from flows.outage import Page
 from flows.runners import runner
 
 T = TypeVar("T")
 
 
 class PartBoard:
-    """The progress bar of work that is done in parts, counted in ``unit``; ``total`` of them, ``done`` before."""
+    """The progress bar of work that is done in parts, counted in ``unit``; ``total`` of them, ``done`` before.
+
+    A Prefect server that does not answer stops no work.
+    """
 
     def __init__(self, key: str, unit: str, total: int, done: int = 0) -> None:
         self._unit, self._total, self._done = unit, total, done
-        bar = create_progress_artifact(self._share, key=key, description=self._words)
-        self._bar = cast(UUID, bar)  # a coroutine only where it is called from one
+        self._key, self._page = key, Page(key)
+        self._bar: UUID | None = None
+        self._page.show(self._show)
 
     def advance(self, count: int) -> None:
         """So many more are done."""
         self._done += count
-        update_progress_artifact(self._bar, self._share, description=self._words)
+        if self._done == self._total:  # its last word
+            self._page.try_now()
+        self._page.show(self._show)
+
+    def _show(self) -> None:
+        if self._bar is None:
+            bar = create_progress_artifact(self._share, key=self._key, description=self._words)
+            self._bar = cast(UUID, bar)  # a coroutine only where it is called from one
+        else:
+            update_progress_artifact(self._bar, self._share, description=self._words)
 
     @property
     def _share(self) -> float:

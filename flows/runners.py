@@ -39,7 +39,8 @@ def runner(where: str = "", workers: int = 2) -> TaskRunner[Any]:
                 "threads_per_worker": 1,
                 "processes": True,
                 "host": LOOPBACK,
-                "dashboard_address": None,  # a page nobody asked for
+                "dashboard_address": f"{LOOPBACK}:0",  # None would be a port that another cluster may have
+                "scheduler_kwargs": {"dashboard": False},  # a page nobody asked for
                 "memory_limit": 0,  # a share for each would end workers that merely read a large model
             }
         )

@@ -9,21 +9,26 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Literal, get_args
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+from uuid import UUID
 
+from flows.lease import give_back, is_gone, renewed, take
 from prefactor.errors import InputError
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 SLOTS = Literal["gpu", "core"]
 KINDS: tuple[SLOTS, ...] = get_args(SLOTS)
-LEASE_SECONDS = 60.0  # Prefect's shortest: so long a slot stays taken after whoever held it was killed
-SECONDS_OF_PATIENCE, SECONDS_BETWEEN_TRIES = 600.0, 5.0  # with a server that is being restarted
-# What a server needs so that its restart returns the slots that were held, and that nobody waits long for a free one.
+SECONDS_FOR_A_SLOT = 24 * 3600.0  # others may hold them all for long, but something is wrong after a day
+SECONDS_FOR_THE_SERVER, SECONDS_BETWEEN_TRIES = 600.0, 5.0  # while it is being restarted
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between looks at whether a slot is free
+# What a server needs so that its restart returns the slots that were held.
 SERVER_SETTINGS = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_SERVER_CONCURRENCY_MAXIMUM_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
 }
-logger = logging.getLogger(__name__)
 
 
 def kind_of_slot() -> SLOTS:
@@ -37,30 +42,27 @@ def kind_of_slot() -> SLOTS:
 def slot(kind: SLOTS) -> Iterator[None]:
     """Hold one slot for the block, waiting until one is free.
 
-    Raises InputError where nobody has said how many there are, or none. A server that is gone is waited for, minutes,
-    and while the slot is held it does not end the work: the slot is free again when its lease is up.
+    Raises InputError where nobody has said how many there are, or none, and TimeoutError where none becomes free in a
+    day. A server that is gone is waited for, minutes, and while the slot is held it does not end the work: the slot is
+    free again when its lease is up.
     """
-    held = _taken(kind)
-    try:
-        yield
-    finally:
-        _give_back(held, kind)
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        lease = _taken(client, kind)
+        try:
+            with renewed(client, lease):
+                yield
+        finally:
+            give_back(client, lease)
 
 
 def count_slots(kind: SLOTS) -> int:
     """How many slots there are. Raises InputError if that was never said, or none may be taken."""
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
-        try:
-            found = client.read_global_concurrency_limit_by_name(kind)
-        except ObjectNotFound:
-            raise InputError(f"there is no limit {kind!r} on the Prefect server: {_fix(kind)}") from None
-    if not found.active or found.limit < 1:
-        what = f"allows {found.limit} slots" if found.active else "is switched off"
-        raise InputError(f"the limit {kind!r} on the Prefect server {what}: {_fix(kind)}")
-    return found.limit
+        return _count(client, kind)
 
 
 def set_slots(numbers: Mapping[SLOTS, int]) -> None:
@@ -91,45 +93,80 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{kind}: {_said(kind)}")
 
 
-def _taken(kind: SLOTS) -> AbstractContextManager[None]:
-    """A slot that is held until it is left."""
-    from prefect.concurrency.sync import concurrency
-
-    deadline = time.monotonic() + SECONDS_OF_PATIENCE
+def _taken(client: "SyncPrefectClient", kind: SLOTS) -> UUID:
+    """The lease on a slot, as soon as one is free."""
+    patience = _Patience(kind)
     while True:
-        held = concurrency(
-            kind, occupy=1, strict=True, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False
-        )
         try:
-            count_slots(kind)
-            held.__enter__()
-            return held
+            number = _count(client, kind)  # somebody may change it meanwhile
+            lease = take(client, kind)
         except Exception as error:
-            if not _is_gone(error) or time.monotonic() > deadline:
+            if not is_gone(error):
                 raise
-            logger.warning("waiting for the Prefect server, which does not answer: %s", error)
-            time.sleep(SECONDS_BETWEEN_TRIES)
+            patience.server_gone(error)
+        else:
+            if lease is not None:
+                return lease
+            patience.none_free(number)
 
 
-def _give_back(held: AbstractContextManager[None], kind: SLOTS) -> None:
-    """Free the slot; a server that does not answer takes it back itself when the lease is up."""
+@dataclass
+class _Patience:
+    """Pauses between tries for a slot, and when there were enough of them; times in seconds of the monotonic clock."""
+
+    kind: SLOTS
+    began: float = field(default_factory=time.monotonic)
+    gone_since: float | None = None
+    pause: float = FIRST_PAUSE
+    told: bool = False
+
+    def server_gone(self, error: Exception) -> None:
+        """The server does not answer. Raises ``error`` where it did not for too long."""
+        now = time.monotonic()
+        self.gone_since = now if self.gone_since is None else self.gone_since
+        if now - self.gone_since > SECONDS_FOR_THE_SERVER:
+            raise error
+        _log().warning("waiting for the Prefect server, which does not answer: %s", error)
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+    def none_free(self, number: int) -> None:
+        """All are taken. Raises TimeoutError where they were for too long."""
+        self.gone_since = None
+        waited = time.monotonic() - self.began
+        if waited > SECONDS_FOR_A_SLOT:
+            raise TimeoutError(
+                f"none of {number} slots {self.kind!r} became free in {waited:.0f} s: see what runs, "
+                f"or {_fix(self.kind)}"
+            )
+        if not self.told:
+            _log().info("waiting for a slot %r: all %d are taken", self.kind, number)
+            self.told = True
+        time.sleep(self.pause)
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
+
+
+def _count(client: "SyncPrefectClient", kind: SLOTS) -> int:
+    from prefect.exceptions import ObjectNotFound
+
     try:
-        held.__exit__(None, None, None)
-    except Exception as error:
-        if not _is_gone(error):
-            raise
-        logger.warning("the Prefect server did not take back a slot %r: %s", kind, error)
+        found = client.read_global_concurrency_limit_by_name(kind)
+    except ObjectNotFound:
+        raise InputError(f"there is no limit {kind!r} on the Prefect server: {_fix(kind)}") from None
+    if not found.active or found.limit < 1:
+        what = f"allows {found.limit} slots" if found.active else "is switched off"
+        raise InputError(f"the limit {kind!r} on the Prefect server {what}: {_fix(kind)}")
+    return found.limit
 
 
-def _is_gone(error: BaseException | None) -> bool:
-    """Whether an error comes from a server that does not answer, or is not there."""
-    import httpx
+def _log() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """Of the run that waits, or of nobody's."""
+    from prefect import get_run_logger
+    from prefect.exceptions import MissingContextError
 
-    while error is not None:
-        if isinstance(error, httpx.TransportError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger(__name__)
 
 
 def _fix(kind: SLOTS) -> str:

@@ -8,19 +8,20 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger
+from prefect.exceptions import CancelledRun
 
 from flows.rebuild import PROJECT_ROOT
 from flows.rebuild import rebuild as rebuild_flow
 from flows.runners import runner
-from flows.slots import count_slots, kind_of_slot
+from flows.slots import SLOTS, count_slots
 from flows.sweep_board import SweepBoard
 from flows.sweep_course import SweepError, run_trials
 from flows.sweep_news import SweepNews
-from flows.trials import Work
-from flows.workspace import exclusive, shared
+from flows.trials import Unwanted, Work
+from flows.workspace import Busy, exclusive, shared
 from prefactor.errors import InputError
 from prefactor.sweeping.ways import How, Method, Pruning
 
@@ -48,7 +49,7 @@ def sweep(
     rebuild: bool = False,
     where: str = "",
     workers: int = 2,
-    slot: Literal["auto", "gpu", "core"] = "auto",
+    slot: SLOTS = "core",
     threads: int = 1,
     memory_gb: float | None = None,
     storage: str = "",
@@ -75,7 +76,7 @@ def sweep(
         rebuild: Write them, and bring the variant's training, its evaluation and the report up to date.
         where: Empty for this process's threads, each with a trial's process, or a Dask scheduler, tcp://host:8786.
         workers: Trials that run at once.
-        slot: What a trial holds while it runs. Auto is a GPU where there is one, else a core.
+        slot: What a trial holds while it runs. Trials compute with a core; with gpu each sees a GPU of its own besides.
         threads: CPU threads of a trial.
         memory_gb: The most memory that a trial may have. Empty for no limit.
         storage: A database that all machines reach, postgresql+psycopg://... Empty for a file of this machine.
@@ -86,8 +87,7 @@ def sweep(
     from prefactor.sweeping.settings import keep_settings, sweep_folder
     from prefactor.sweeping.summary import Summary
 
-    kind = kind_of_slot() if slot == "auto" else slot
-    count_slots(kind)  # at once, not after the first trial has waited for one
+    count_slots(slot)  # at once, not after the first trial has waited for one
     name = name or _name_of(dataset, backbone, method, variant, how)
     folder = sweep_folder(root, name)
     asked: dict[str, Any] = {"dataset": dataset, "backbone": backbone, "method": method, "variant": variant, "how": how}
@@ -99,13 +99,12 @@ def sweep(
         targets = rebuild_targets(parameters, settings) if rebuild else []
         with _alone(folder):
             settings = keep_settings(folder, settings)
-            work = Work(root, folder, settings, storage, uuid.uuid4().hex, kind, memory_gb)
+            work = Work(root, folder, settings, storage, uuid.uuid4().hex, slot, memory_gb)
             outcomes = _sweep(work, trials, where, workers)
-    if write_winner or rebuild:
-        _keep_winner(work, outcomes)
+        if write_winner or rebuild:
+            _keep_winner(work, outcomes)
     if rebuild:
-        _await_others(root)
-        rebuild_flow(targets=targets, root=root)
+        _rebuild(root, targets)
     return Summary(name, outcomes).verdict
 
 
@@ -114,6 +113,7 @@ def _sweep(work: Work, trials: int, where: str, workers: int) -> "list[Outcome]"
     from prefactor.sweeping.ledger import open_ledger
 
     with open_ledger(work.folder, work.storage, work.settings.pruning) as ledger:
+        ledger.claim(work.settings.key)
         ledger.mend()
         with _shown(ledger, work, trials) as show, runner(where, workers) as lanes, _owned(ledger, work.run):
             show()
@@ -137,6 +137,7 @@ def _shown(ledger: "Ledger", work: Work, trials: int) -> Iterator[Callable[[], N
     from prefactor.sweeping.page import write_page
     from prefactor.sweeping.summary import Summary
     from prefactor.tracking.store import resolve_uri
+    from prefactor.tracking.sweeps import Ended
 
     name, log = work.folder.name, get_run_logger()
     board = SweepBoard(name, min(trials, work.settings.searched.size or trials) + 1)
@@ -147,26 +148,31 @@ def _shown(ledger: "Ledger", work: Work, trials: int) -> Iterator[Callable[[], N
         log.info("sweep %s: %s", name, Summary(name, outcomes).counts)
         news.show(outcomes)
 
-    patience = SECONDS_TO_STOP
+    patience, ended = SECONDS_TO_STOP, Ended.KILLED
     try:
         yield show
-        patience, board.planned = SECONDS_AT_THE_END, len(ledger.outcomes())
+        patience, ended, board.planned = SECONDS_AT_THE_END, Ended.FINISHED, len(ledger.outcomes())
+    except Exception as error:
+        ended = Ended.KILLED if isinstance(error, (CancelledRun, Unwanted)) else Ended.FAILED
+        raise
     finally:
         outcomes = ledger.outcomes()
         page = write_page(work.folder, work.settings, outcomes)
-        board.close(outcomes, page, news.close(outcomes, [page], patience))
+        board.close(outcomes, page, news.close(outcomes, [page], patience, ended))
 
 
 def _keep_winner(work: Work, outcomes: "Sequence[Outcome]") -> None:
     """Write the best values to params.yaml, and say on the page and in the log what that changed."""
-    from prefactor.sweeping.winner import winner, write_winner
+    from prefactor.sweeping.winner import better, winner, write_winner
 
     best, section = winner(outcomes), work.settings.cell.parameters
     if best is None:
         raise SweepError("no trial has a score, so there is no winner to write")
-    with _turn(work.root):
-        written = write_winner(work.root / "params.yaml", section, dict(best.changes))
-    said = [str(each) for each in written] or ["nothing: the best values stand there already"]
+    said = ["nothing: no score is above that of the variant as it stood, or that has none"]
+    if better(outcomes):
+        with _turn(work.root):
+            written = write_winner(work.root / "params.yaml", section, dict(best.changes))
+        said = [str(each) for each in written] or ["nothing: the best values stand there already"]
     get_run_logger().info("params.yaml: %s", "; ".join(said))
     lines = "\n".join(f"- {line}" for line in said)
     SweepBoard(work.folder.name, 1).say(f"Written to `params.yaml`:\n\n{lines}\n", "winner")
@@ -192,13 +198,15 @@ def _turn(root: Path) -> Iterator[None]:
         yield
 
 
-def _await_others(root: Path) -> None:
-    """Wait until nobody reads or replaces the data: a rebuild beside other sweeps would be refused."""
+def _rebuild(root: Path, targets: Sequence[str]) -> None:
+    """Rebuild as soon as nobody reads or replaces the data, also where others are faster at taking a free moment."""
     while True:
         try:
-            with exclusive(root):
-                return
-        except InputError as error:
+            with exclusive(root):  # to look first: a flow that is refused would stay on the page as one that failed
+                pass
+            rebuild_flow(targets=targets, root=root)
+            return
+        except Busy as error:
             get_run_logger().info("the rebuild waits: %s", error)
             time.sleep(SECONDS_BETWEEN_LOOKS)
 

@@ -41,7 +41,9 @@ class SweepBoard:
         self._gone, self._last = False, shown
         summary = Summary(self.name, outcomes)
         share = 100.0 * min(len(outcomes), self.planned) / self.planned
-        description = f"{summary.counts}, of {self.planned}. {summary.verdict}"
+        description = f"{len(outcomes)} of {self.planned} trials have ended."
+        if outcomes:
+            description += f" {summary.verdict}"
         self._try(lambda: self._show_bar(share, description))
 
     def close(self, outcomes: "Sequence[Outcome]", page: Path, run_page: str | None) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flows.sweep_board import SweepBoard
     from prefactor.sweeping.outcome import Outcome
     from prefactor.sweeping.settings import SweepSettings
-    from prefactor.tracking.sweeps import Shown
+    from prefactor.tracking.sweeps import Ended, Shown
 
 SECONDS_BETWEEN_TRIES, SECONDS_BETWEEN_LAST_TRIES = 10.0, 2.0
 
@@ -29,6 +29,7 @@ class SweepNews:
         self._root, self._uri, self._settings, self._board, self._warn = root, uri, settings, board, warn
         self._outcomes: Sequence[Outcome] = ()
         self._files: Sequence[Path] = ()
+        self._ended: Ended | None = None
         self._news, self._closing = threading.Event(), threading.Event()
         self._shown: Shown | None = None
         self._complete, self._given_up, self._warned = False, False, False
@@ -42,12 +43,14 @@ class SweepNews:
         self._outcomes = tuple(outcomes)
         self._news.set()
 
-    def close(self, outcomes: "Sequence[Outcome]", files: Sequence[Path], patience: float) -> str | None:
-        """Show these, with the sweep's ``files``; the address of its MLflow page, None if MLflow never answered.
+    def close(
+        self, outcomes: "Sequence[Outcome]", files: Sequence[Path], patience: float, ended: "Ended"
+    ) -> str | None:
+        """Show these, with the sweep's ``files`` and how it ``ended``; its MLflow page, None if that never answered.
 
         Gives up after ``patience`` seconds: what is missing then is shown when the sweep is run again under its name.
         """
-        self._files = tuple(files)
+        self._files, self._ended = tuple(files), ended
         self._closing.set()
         self.show(outcomes)
         self._thread.join(patience)
@@ -76,8 +79,8 @@ class SweepNews:
     def _show(self, closing: bool) -> "Shown":
         from prefactor.tracking.sweeps import show_sweep
 
-        name, files = self._board.name, self._files if closing else ()
-        return show_sweep(self._root, self._uri, name, self._settings, self._outcomes, closing, files)
+        files, ended = (self._files, self._ended) if closing else ((), None)
+        return show_sweep(self._root, self._uri, self._board.name, self._settings, self._outcomes, ended, files)
 
     def _trouble(self, error: Exception) -> None:
         if not self._warned:

@@ -6,15 +6,17 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.devices import visible
 from flows.environment import child_environment
 from flows.leash import leashed
 from flows.slots import SLOTS, slot
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
     from prefactor.sweeping.ledger import Ledger
     from prefactor.sweeping.outcome import Outcome, Point
     from prefactor.sweeping.settings import SweepSettings
+    from prefactor.sweeping.users import Users
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at whether the sweep still wants its trials
 ATTEMPTS = 2  # at a trial that somebody kills
 KILLED = {128 + signal.SIGKILL, 128 + signal.SIGTERM, -signal.SIGKILL, -signal.SIGTERM}
 LINES_OF_A_FAILURE = 20
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Unwanted(RuntimeError):
@@ -69,24 +73,32 @@ def run_trial(number: int, work: Work) -> dict[str, Any]:
     from prefactor.sweeping.ledger import open_ledger
 
     with slot(work.slot), open_ledger(work.folder, work.storage, work.settings.pruning) as ledger:
-        with shared(work.root) as lock:
-            outcome = attempt(number, work, ledger, lock, get_run_logger().info)
+        with visible(work.slot) as seen, shared(work.root) as lock:
+            outcome = attempt(number, work, ledger, lock, get_run_logger().info, seen)
         _check_wanted(ledger, work)
         ledger.record(outcome)
     return as_dict(outcome)
 
 
-def attempt(number: int, work: Work, ledger: "Ledger", lock: int, log: Callable[[str], None]) -> "Outcome":
+def attempt(
+    number: int,
+    work: Work,
+    ledger: "Ledger",
+    lock: int,
+    log: Callable[[str], None],
+    environment: Mapping[str, str] = NOTHING,
+) -> "Outcome":
     """Run a trial's process and follow it, once more if somebody kills it; what came of it, not yet recorded.
 
-    ``lock`` is held for as long as the process lives; ``log`` gets what it says to people.
+    ``lock`` is held for as long as the process lives; ``log`` gets what it says to people. The process has
+    ``environment`` beside this one's.
     """
     from prefactor.sweeping.order import Order, write_order
 
     changes = ledger.changes(number)
     order = write_order(work.folder, Order(number, work.settings, changes, work.memory_gb))
     for left in reversed(range(ATTEMPTS)):
-        trial, started = _Trial(number, ledger, log), time.monotonic()
+        trial, started = _Trial(number, ledger, log, environment), time.monotonic()
         trial.follow(order, work, lock)
         if trial.ended or trial.status not in KILLED:
             break
@@ -101,8 +113,10 @@ class _Trial:
     number: int
     ledger: "Ledger"
     log: Callable[[str], None]
+    environment: Mapping[str, str]
     curve: "list[Point]" = field(default_factory=list)
     seeds: dict[str, dict[str, float]] = field(default_factory=dict)
+    users: "list[Users]" = field(default_factory=list)
     memory_mb: float | None = None
     failed: str = ""
     pruned: str = ""
@@ -121,7 +135,7 @@ class _Trial:
         with leashed(
             command,
             folder=work.root,
-            environment={**child_environment(), **threads},
+            environment={**child_environment(), **self.environment, **threads},
             stdout=subprocess.PIPE,
             keep_open=[lock],
         ) as process:
@@ -142,7 +156,7 @@ class _Trial:
         elif self.failed or self.memory_mb is None:
             found = Outcome(self.number, State.FAILED, changes, reason=self.failed or self._last_words())
         else:
-            found = complete(self.number, changes, self.seeds)
+            found = complete(self.number, changes, self.seeds, self.users)
         return replace(found, curve=tuple(self.curve), memory_mb=self.memory_mb)
 
     def _hear(self, line: str) -> None:
@@ -155,13 +169,21 @@ class _Trial:
         elif message.kind == "told":
             self._told(dict(message.values))
         elif message.kind == "scored":
-            self.seeds[str(message.values["seed"])] = dict(message.values["scores"])
+            self._scored(message.values)
         elif message.kind == "done":
             self.memory_mb = float(message.values["memory_mb"])
         elif message.kind == "failed":
             self.failed = str(message.values["reason"])
         else:
             raise InputError(str(message.values["reason"]))
+
+    def _scored(self, values: Mapping[str, Any]) -> None:
+        from prefactor.parameters import build
+        from prefactor.sweeping.users import Users
+
+        self.seeds[str(values["seed"])] = dict(values["scores"])
+        if "users" in values:
+            self.users.append(build(Users, values["users"], "users"))
 
     def _told(self, values: dict[str, Any]) -> None:
         from prefactor.sweeping.outcome import Point

@@ -8,12 +8,16 @@ from pathlib import Path
 from prefactor.errors import InputError
 
 
+class Busy(InputError):
+    """Somebody else reads or replaces the workspace's data now."""
+
+
 @contextmanager
 def exclusive(root: Path) -> Iterator[int]:
     """Hold the workspace's rebuild lock and yield its file descriptor.
 
     The operating system frees it when the last process that holds the descriptor ends, so no stale lock can remain.
-    Raises InputError if another rebuild, or a sweep, holds it, or if ``root`` is no DVC project.
+    Raises Busy if another rebuild, or a sweep, holds it, and InputError if ``root`` is no DVC project.
     """
     said = f"another rebuild runs in {root}, or a sweep that reads its data: wait until it has ended, or cancel it"
     with _locked(root, fcntl.LOCK_EX, said) as lock:
@@ -24,7 +28,7 @@ def exclusive(root: Path) -> Iterator[int]:
 def shared(root: Path) -> Iterator[int]:
     """Keep rebuilds out for as long as the workspace's data are read, and yield the lock's file descriptor.
 
-    Any number may read at once. Raises InputError if a rebuild runs, or if ``root`` is no DVC project.
+    Any number may read at once. Raises Busy if a rebuild runs, and InputError if ``root`` is no DVC project.
     """
     said = f"a rebuild runs in {root}, and may replace what is read here: wait until it has ended, or cancel it"
     with _locked(root, fcntl.LOCK_SH, said) as lock:
@@ -41,5 +45,5 @@ def _locked(root: Path, how: int, otherwise: str) -> Iterator[int]:
         try:
             fcntl.flock(lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(otherwise) from None
+            raise Busy(otherwise) from None
         yield lock.fileno()

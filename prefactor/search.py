@@ -16,6 +16,7 @@ from prefactor.errors import InputError
 
 if TYPE_CHECKING:
     from prefactor.cohorts import Cohort
+    from prefactor.evaluation.accuracy import UserFigures
     from prefactor.methods.base import RewardModel
 
 Space = Mapping[str, Any]
@@ -77,11 +78,22 @@ def score(model: "RewardModel", seen: "Cohort", held_out: "Cohort", shots: Seque
 
     Where a split leaves seen users no validation pairs, they are left out, and held-out users alone are averaged.
     """
+    return mean_scores(validated(model, seen, held_out, shots))
+
+
+def validated(
+    model: "RewardModel", seen: "Cohort", held_out: "Cohort", shots: Sequence[int]
+) -> dict[str, "UserFigures"]:
+    """Figures per user on validation pairs: of ``seen`` users, and of held-out users by shots."""
     from prefactor.evaluation.accuracy import predict
 
     found = {"seen": predict(model, seen, "validation")}
-    found |= {str(size): predict(model, held_out, "validation", size) for size in shots}
-    known = {name: figures.accuracy[figures.pairs > 0] for name, figures in found.items()}
+    return found | {str(size): predict(model, held_out, "validation", size) for size in shots}
+
+
+def mean_scores(figures: Mapping[str, "UserFigures"]) -> dict[str, float]:
+    """The mean accuracy of each of :func:`validated`'s figures, of users with pairs; ``mean`` of them all."""
+    known = {name: found.accuracy[found.pairs > 0] for name, found in figures.items()}
     scores = {name: float(accuracy.mean()) for name, accuracy in known.items() if len(accuracy)}
     return {**scores, "mean": sum(scores.values()) / len(scores)}
 

@@ -153,11 +153,23 @@ def scored(
     seed: int,
     shots: Sequence[int],
     stage: str,
-    told: Told | None = None,
 ) -> tuple[dict[str, float], Trained]:
-    """Train one configuration, ``values`` of a method, with one seed: the scores of its best choice, and how it went.
+    """Train one configuration, as :func:`fitted`, and keep nothing of it but its scores, and how it went."""
+    model, trained = fitted(cell, values, cohorts, seed, stage)
+    return score(model, cohorts["seen"], cohorts["validation"], shots), trained
 
-    Nothing is kept of the model. ``told`` is as in ``train``. Raises InputError for values that are no such method's,
+
+def fitted(
+    cell: Cell,
+    values: Any,
+    cohorts: Mapping[str, Cohort],
+    seed: int,
+    stage: str,
+    told: Told | None = None,
+) -> Fitted:
+    """Train one configuration, ``values`` of a method, with one seed: the model of its best choice, and how it went.
+
+    ``told`` is as in ``train``. Raises InputError for values that are no such method's,
     and for those that train a backbone.
     """
     parameters = build(MethodParameters, values, cell.parameters)
@@ -177,7 +189,7 @@ def scored(
         return model, train(model, seen, held_out, choice.training, seed, name, teller(number, MODEL))
 
     model, trained, _ = best_choice(parameters, fit)
-    return score(model, seen, held_out, shots), trained
+    return model, trained
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from prefactor.errors import InputError
-from prefactor.search import MODEL
+from prefactor.search import MODEL, mean_scores, validated
 from prefactor.sweeping.memory import OUT_OF_MEMORY, limit_memory, most_memory, ran_out
 from prefactor.sweeping.messages import Kind, Message
 from prefactor.sweeping.order import Order, read_order
@@ -62,7 +62,8 @@ def _run(order: Order) -> None:
     from prefactor.parameters import merged
     from prefactor.sweeping.fingerprint import fingerprint
     from prefactor.sweeping.space import changes
-    from stages.search import scored
+    from prefactor.sweeping.users import users_of
+    from stages.search import fitted
     from stages.trainings import cell_cohorts, cell_states
 
     settings = order.settings
@@ -75,11 +76,13 @@ def _run(order: Order) -> None:
     for seed in settings.seeds:
         started = time.monotonic()
         told = teller.of(seed)
-        scores, trained = scored(settings.cell, values, cohorts, seed, settings.shots, "sweep", told)
+        model, trained = fitted(settings.cell, values, cohorts, seed, "sweep", told)
         if not trained.best_step:  # a closed form takes no steps to tell of
             told(0, MODEL, trained.history[-1])
         teller.done.append(trained.validation_accuracy)
-        say("scored", seed=seed, scores={**scores, "seconds": round(time.monotonic() - started, 1)})
+        figures = validated(model, cohorts["seen"], cohorts["validation"], settings.shots)
+        scores = mean_scores(figures) | {"seconds": round(time.monotonic() - started, 1)}
+        say("scored", seed=seed, scores=scores, users=asdict(users_of(figures)))
 
 
 @dataclass

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 
 from prefactor.backbones.encoding import Backbone
 from prefactor.backbones.identity import check_identity
@@ -71,11 +72,12 @@ class Piece:
 
 
 _ALONE = Lock()
-_LOADED: dict[BackboneParameters, Backbone] = {}  # by this process, the last one that was asked for
+_LOADED: dict[tuple[BackboneParameters, int], Backbone] = {}  # the last one of this process, by its GPU
 
 
 def _backbone(parameters: BackboneParameters) -> Backbone:
-    if parameters not in _LOADED:
+    key = parameters, torch.cuda.current_device() if torch.cuda.is_available() else -1
+    if key not in _LOADED:
         _LOADED.clear()
-        _LOADED[parameters] = load_backbone(parameters)
-    return _LOADED[parameters]
+        _LOADED[key] = load_backbone(parameters)
+    return _LOADED[key]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SECONDS_TO_WAIT = 60  # for SQLite, while another process writes
-CHANGES, OUTCOME, OWNER = "changes", "outcome", "owner"
+CHANGES, OUTCOME, OWNER, SETTINGS = "changes", "outcome", "owner", "settings"
 
 
 @contextmanager
@@ -134,6 +134,20 @@ class Ledger:
                 self._close(kept[trial.number])
             elif OUTCOME in trial.user_attrs:
                 self.record(as_outcome(trial.user_attrs[OUTCOME], f"trial {trial.number}"))
+
+    def claim(self, key: str) -> None:
+        """Make the study that of the settings which ``key`` names, the data's fingerprint among them.
+
+        Raises InputError if it is that of others: a storage that machines share may have it under the same name.
+        """
+        known = self.study.user_attrs.get(SETTINGS)
+        if known is None:
+            self.study.set_user_attr(SETTINGS, key)
+        elif known != key:
+            raise InputError(
+                f"the sweep's storage holds a sweep {self.folder.name!r} of other data or settings "
+                f"({known}, this is {key}): give this one another name"
+            )
 
     @property
     def owner(self) -> str:

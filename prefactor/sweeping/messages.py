@@ -14,7 +14,7 @@ class Message:
     """One message.
 
     told     a validation: a Point's fields
-    scored   a seed's scores by name, with ``seed``
+    scored   a seed's scores by name, with ``seed`` and the ``users`` behind them: a Users' fields
     done     all seeds were trained: ``memory_mb``
     failed   the trial has no score: ``reason``
     changed  the data are not those that the sweep began with, so it has to stop: ``reason``

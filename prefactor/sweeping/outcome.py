@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from statistics import fmean, stdev
@@ -11,8 +11,10 @@ from typing import Any
 from prefactor.atomic import write_json
 from prefactor.parameters import as_dict, build
 from prefactor.reading import read_object
+from prefactor.sweeping.users import Users, mean_of
 
 TRIALS = "trials"
+AGAIN = "delete it, and the sweep's study gives it back, or has the trial run again"
 
 
 class State(StrEnum):
@@ -51,6 +53,8 @@ class Outcome:
     changes    what was tried, by dotted key; nothing for the variant as it stood
     score      mean over seeds of the mean accuracy on validation pairs; None unless the trial is complete
     seeds      by seed, the accuracies that make the score: of seen users, of held-out users by shots, and ``mean``
+    low, high  the 95 % interval of the score over validation users; None where nobody said who they were
+    users      the users behind the score, their accuracies the means over seeds
     seconds    wall time of its process
     memory_mb  the most memory that its process held, in MB; None where it did not live to say
     reason     why it failed or was pruned
@@ -62,6 +66,9 @@ class Outcome:
     score: float | None = None
     seeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     curve: tuple[Point, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    users: Users | None = None
     seconds: float = 0.0
     memory_mb: float | None = None
     reason: str = ""
@@ -78,10 +85,16 @@ class Outcome:
         return self.curve[-1].value if self.curve else math.nan
 
 
-def complete(number: int, changes: Mapping[str, Any], seeds: Mapping[str, Mapping[str, float]]) -> Outcome:
-    """A trial that was trained with all seeds."""
+def complete(
+    number: int, changes: Mapping[str, Any], seeds: Mapping[str, Mapping[str, float]], users: Sequence[Users] = ()
+) -> Outcome:
+    """A trial that was trained with all seeds; ``users`` are those behind each seed's score."""
     score = fmean(scores["mean"] for scores in seeds.values())
-    return Outcome(number, State.COMPLETE, dict(changes), score, dict(seeds))
+    found = Outcome(number, State.COMPLETE, dict(changes), score, dict(seeds), users=mean_of(users))
+    if found.users is None:
+        return found
+    interval = found.users.interval
+    return replace(found, low=interval.low, high=interval.high)
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
@@ -92,7 +105,7 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
 def read_outcomes(folder: Path) -> list[Outcome]:
     """All outcomes of the sweep in ``folder``, by number. Raises InputError for a damaged one."""
     paths = sorted((folder / TRIALS).glob("[0-9]*.json"))
-    return [as_outcome(read_object(path, "delete it, and the trial is run"), str(path)) for path in paths]
+    return [as_outcome(read_object(path, AGAIN), str(path)) for path in paths]
 
 
 def as_outcome(values: Mapping[str, Any], where: str) -> Outcome:

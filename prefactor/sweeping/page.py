@@ -53,13 +53,9 @@ def _facts(settings: SweepSettings, outcomes: Sequence[Outcome]) -> list[tuple[s
     ]
 
 
-def _best(summary: Summary) -> list[tuple[str, str, str]]:
-    """What the best trial changes: key, before, after."""
-    best, before = summary.best, summary.yardstick
-    if best is None or not best.changes:
-        return []
-    known = dict(before.changes) if before else {}
-    return [(key, said_value(known[key]) if key in known else "", said_value(v)) for key, v in best.changes.items()]
+def _best(summary: Summary) -> list[tuple[str, str]]:
+    """What the best trial changes: key and value."""
+    return [(key, said_value(value)) for key, value in (summary.best.changes if summary.best else {}).items()]
 
 
 def _course(summary: Summary) -> Markup | None:

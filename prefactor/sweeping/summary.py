@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefactor.sweeping.outcome import Outcome, State, ranked
-from prefactor.sweeping.winner import winner
-
-YARDSTICK = 0  # the trial of the variant as it stood
+from prefactor.sweeping.winner import YARDSTICK, winner
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,26 @@ class Summary:
         if best is None or best.score is None:
             return "No trial has a score."
         if best.number == YARDSTICK:
-            return f"Nothing that was tried beats the variant as it stood, {percent(best.score)}."
-        said = f"Trial {best.number} is best, {percent(best.score)}: {said_changes(best.changes)}."
-        return f"{said} The variant as it stood: {_of_yardstick(before)}."
+            return f"Nothing that was tried beats the variant as it stood, {_with_interval(best)}."
+        said = f"Trial {best.number} is best, {_with_interval(best)}: {said_changes(best.changes)}."
+        return f"{said} The variant as it stood: {_of_yardstick(before)}.{self._gain} {self._optimism}"
+
+    @property
+    def _gain(self) -> str:
+        """The best against the variant as it stood, user by user, where both are known."""
+        best, before = self.best, self.yardstick
+        if best is None or before is None or best.users is None or before.users is None:
+            return ""
+        gain = best.users.gain_over(before.users)
+        if gain is None:
+            return ""
+        points = [f"{100 * end:+.2f}" for end in (gain.value, gain.low, gain.high)]
+        return f" User by user: {points[0]} points, 95 % interval {points[1]} to {points[2]}."
+
+    @property
+    def _optimism(self) -> str:
+        scored = sum(outcome.score is not None for outcome in self.outcomes)
+        return f"The best of {scored} noisy scores is an optimistic one: evaluation pairs tell what it is worth."
 
     def rows(self) -> list[dict[str, str]]:
         """A row per trial, the best first."""
@@ -78,7 +93,23 @@ def said_value(value: Any) -> str:
 def _of_yardstick(outcome: Outcome | None) -> str:
     if outcome is None:
         return "not known yet"
-    return percent(outcome.score) if outcome.score is not None else f"{outcome.state}, {outcome.reason}"
+    return _with_interval(outcome) if outcome.score is not None else f"{outcome.state}, {outcome.reason}"
+
+
+def _with_interval(outcome: Outcome) -> str:
+    """A score with what it was measured on, as far as that was kept."""
+    said = percent(outcome.score or 0.0)
+    if outcome.users is None:
+        return said
+    seeds = f"{len(outcome.seeds)} seed{'s' if len(outcome.seeds) > 1 else ''}"
+    about = f"{outcome.users.number:,} users, {outcome.users.pairs:,} pairs, {seeds}"
+    return f"{said} ({_interval(outcome)}: 95 % interval over users; {about})"
+
+
+def _interval(outcome: Outcome) -> str:
+    if outcome.low is None or outcome.high is None:
+        return ""
+    return f"{100 * outcome.low:.2f} to {percent(outcome.high)}"
 
 
 def _row(place: int, outcome: Outcome) -> dict[str, str]:
@@ -88,6 +119,9 @@ def _row(place: int, outcome: Outcome) -> dict[str, str]:
         "trial": str(outcome.number),
         "state": str(outcome.state),
         "score": percent(outcome.score) if outcome.score is not None else "",
+        "95 % interval": _interval(outcome),
+        "users": f"{outcome.users.number:,}" if outcome.users else "",
+        "pairs": f"{outcome.users.pairs:,}" if outcome.users else "",
         "by seed": ", ".join(per_seed),
         "spread": f"{100 * outcome.spread:.2f}" if outcome.spread is not None else "",
         "seconds": f"{outcome.seconds:.1f}",

@@ -11,6 +11,7 @@ from prefactor.errors import InputError
 from prefactor.sweeping.outcome import Outcome, State, ranked
 from prefactor.sweeping.space import Flat
 
+YARDSTICK = 0  # the trial of the variant as it stood
 WIDEST = 4_096  # characters of a line: none is broken anew
 
 
@@ -29,6 +30,13 @@ def winner(outcomes: Sequence[Outcome]) -> Outcome | None:
     """The complete trial with the best score, the earlier of equals; None if none is complete."""
     best = ranked(outcomes)[:1]
     return best[0] if best and best[0].state is State.COMPLETE else None
+
+
+def better(outcomes: Sequence[Outcome]) -> bool:
+    """Whether the winner's score is above that of the yardstick, which has to have one."""
+    best = winner(outcomes)
+    before = next((outcome.score for outcome in outcomes if outcome.number == YARDSTICK), None)
+    return best is not None and best.score is not None and before is not None and best.score > before
 
 
 def write_winner(path: Path, section: str, changes: Flat) -> list[Written]:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from prefactor.parameters import as_dict
 from prefactor.sweeping.outcome import Outcome, State
 from prefactor.sweeping.settings import SweepSettings
 from prefactor.sweeping.winner import winner
+from prefactor.tracking.address import is_server, run_page
 from prefactor.tracking.runs import METRICS_PER_BATCH, PARAMETERS_PER_BATCH, flattened
 from prefactor.tracking.store import connected, experiment
 
@@ -32,6 +34,14 @@ LONGEST = 500  # characters of a value, MLflow's limit
 SERVER = "http://127.0.0.1:5000"  # where `make mlflow` shows a store that is no server
 
 
+class Ended(StrEnum):
+    """How a sweep ended, in MLflow's words: all trials were run, something failed, or somebody stopped it."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
 @dataclass(frozen=True)
 class Shown:
     """Where a sweep is shown: its run, the address of that run's page, how many trials were added now."""
@@ -47,13 +57,13 @@ def show_sweep(
     name: str,
     settings: SweepSettings,
     outcomes: Sequence[Outcome],
-    ended: bool = False,
+    ended: Ended | None = None,
     files: Sequence[Path] = (),
 ) -> Shown:
     """Bring the store up to date with what came of a sweep's trials; doing it twice changes nothing.
 
-    ``ended``: the sweep's own run is closed, with ``files`` as its artifacts. Raises InputError, or MLflow's errors,
-    if the store does not answer; a trial's run is then whole or is made again.
+    ``ended``: the sweep's own run is closed as that, with ``files`` as its artifacts. Raises InputError, or MLflow's
+    errors, if the store does not answer; a trial's run is then whole or is made again.
     """
     with connected(root, tracking_uri) as client:
         number = experiment(client, settings.dataset)
@@ -63,12 +73,12 @@ def show_sweep(
         for outcome in missing:
             _add_trial(client, number, parent, outcome)
         _sum_up(client, parent, outcomes)
-        if ended:
+        if ended is not None:
             for path in files:
                 client.log_artifact(parent, str(path))
-            client.set_terminated(parent, "FINISHED")
-    server = tracking_uri if tracking_uri.startswith("http") else SERVER
-    return Shown(parent, f"{server.rstrip('/')}/#/experiments/{number}/runs/{parent}", len(missing))
+            client.set_terminated(parent, ended)
+    server = tracking_uri if is_server(tracking_uri) else SERVER
+    return Shown(parent, run_page(server, number, parent), len(missing))
 
 
 def _parent(client: "MlflowClient", experiment_id: str, name: str, settings: SweepSettings) -> str:
@@ -121,12 +131,14 @@ def _log_parameters(client: "MlflowClient", run_id: str, values: Mapping[str, An
 
 
 def _metrics(outcome: Outcome) -> "Iterator[Metric]":
-    """Score and spread; a seed's accuracies; what validations said, in the order they came."""
+    """Score, its interval over users and spread; a seed's accuracies; what validations said, in the order they came."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
     finals = {"score": outcome.score, "spread": outcome.spread, "seconds": outcome.seconds}
-    finals |= {"memory_mb": outcome.memory_mb}
+    finals |= {"memory_mb": outcome.memory_mb, "score_ci_low": outcome.low, "score_ci_high": outcome.high}
+    if outcome.users is not None:
+        finals |= {"users": outcome.users.number, "pairs": outcome.users.pairs}
     for seed, scores in outcome.seeds.items():
         finals |= {f"seed_{seed}/accuracy/{name}": value for name, value in scores.items() if name != "seconds"}
     for name, value in finals.items():

@@ -9,6 +9,7 @@ import pytest
 
 from flows.environment import child_environment
 
+SECONDS_FOR_A_SLOT = 60.0
 DVC_YAML = """\
 stages:
   prepare:
@@ -73,13 +74,19 @@ class TinyProject:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server of this process's own; yields the address of its API."""
+    """A Prefect server of this process's own; yields the address of its API.
+
+    It lacks the service that takes back slots whose holder was killed: ``fresh_slots`` has none of those, and whoever
+    waits for one all the same is told so.
+    """
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
     home = tmp_path_factory.mktemp("prefect")
-    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=300):
-        yield PREFECT_API_URL.value()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.slots.SECONDS_FOR_A_SLOT", SECONDS_FOR_A_SLOT)
+        with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=300):
+            yield PREFECT_API_URL.value()
 
 
 @pytest.fixture

@@ -50,6 +50,11 @@ def choose(page: Any, name: str, value: str) -> None:
     page.locator(".p-select-option", has_text=re.compile(rf"^{value}$")).first.click()
 
 
+def switch(page: Any, name: str) -> None:
+    """Turn a field of yes or no to the other."""
+    _field(page, name).locator(".p-toggle__control").click()
+
+
 def submit(page: Any) -> None:
     """Start the run and go to its page."""
     page.get_by_role("button", name="Submit").click()

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from flows.environment import child_environment
-from flows.slots import set_slots
 from tests.adaptation.worlds import make_batch, make_job
 from tests.flows.test_runners import free_port
+from tests.flows.test_slots import fresh_slots
 
 PROJECT = Path(__file__).resolve().parents[2]
 COUNTS = [5, 9, 1, 20, 3, 7, 9, 9, 30, 2] * 2
@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def slots(server):
-    set_slots({"core": 2, "gpu": 0})
+    fresh_slots(core=2, gpu=0)
     return server
 
 
@@ -97,12 +97,12 @@ def test_a_part_at_fault_does_not_stop_the_others_and_is_gone_on_with(slots, tmp
 
 
 def test_without_slots_the_command_that_makes_them_is_named(server, tmp_path):
-    set_slots({"core": 0})
+    fresh_slots(core=0)
     try:
         state = run_flow(tmp_path)
         assert state.is_failed() and "python -m flows.slots --core N" in state.message
     finally:
-        set_slots({"core": 2})
+        fresh_slots(core=2)
 
 
 def test_parameters_make_a_form(server):
@@ -168,7 +168,7 @@ def test_a_killed_flow_goes_on(where, slots, tmp_path):
         finally:
             process.kill()
     assert not (tmp_path / "out").exists()
-    set_slots({"core": 20})  # the killed flow's come back when their leases are up, which takes a minute
+    fresh_slots(core=2)  # the killed flow's come back when their leases are up, which takes a minute
     state = run_flow(tmp_path, rows_per_part=600)
     assert state.is_completed(), state.message
     expected(tmp_path, counts)

@@ -21,6 +21,14 @@ def test_every_flow_is_a_deployment_of_this_machine():
     assert [made.flow_name for made in deployments()] == [offered.flow.name for offered in OFFERED]
 
 
+def test_forms_begin_with_what_the_project_runs(tmp_path):
+    run = {"datasets": ["tiny", "other"], "backbones": ["random"]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"run": run}))
+    found = {made.flow_name: made.parameters for made in deployments(tmp_path)}
+    assert found["sweep"] == found["embed"] == {"dataset": "tiny", "backbone": "random"}
+    assert found["adapt-users"] == found["promote"] == {"dataset": "tiny"} and found["rebuild"] == {}
+
+
 @pytest.mark.parametrize("offered", OFFERED, ids=lambda offered: offered.entrypoint)
 def test_a_form_says_what_every_field_is_and_needs_none_that_it_cannot_guess(offered):
     schema = parameter_schema(offered.flow)

@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from flows.environment import child_environment
-from flows.slots import set_slots
 from flows.workspace import exclusive
 from prefactor.backbones import BackboneParameters, embed, load_backbone, open_states
 from prefactor.backbones.shards import shard_names
 from prefactor.preferences import TEXTS, content_id
 from stages.embed import embed as run_stage
 from tests.flows.test_adapt_users import artifacts, wait_for
+from tests.flows.test_slots import fresh_slots
 from tests.tracking.conftest import WORDS, tiny_backbone
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def slots(server):
-    set_slots({"core": 2, "gpu": 2})
+    fresh_slots(core=2, gpu=2)
     return server
 
 
@@ -115,6 +115,7 @@ def test_pieces_become_the_cache_and_leave_their_artifacts(slots, project, monke
     assert f"tiny: 0 texts encoded, {NUMBER} reused" in capsys.readouterr().out
 
 
+@pytest.mark.system
 def test_a_damaged_shard_and_new_texts_are_encoded_and_nothing_else(slots, project):
     assert run_flow(project).is_completed()
     broken = cache(project) / "shards" / "00002.npy"
@@ -133,6 +134,7 @@ def test_a_busy_workspace_is_refused(slots, project):
     assert state.is_failed() and "another rebuild runs in" in state.message
 
 
+@pytest.mark.system
 def test_what_is_read_is_built_first(slots, project):
     """A stage of the pipeline that makes the texts, and one called embed, as DVC knows them."""
     path = project / "data/prepared/tiny/texts.parquet"
@@ -179,7 +181,7 @@ def test_a_killed_flow_goes_on(where, slots, project):
             os.kill(process.pid, signal.SIGKILL)
         finally:
             process.kill()
-    set_slots({"core": 20, "gpu": 20})  # the killed flow's come back when their leases are up, which takes a minute
+    fresh_slots(core=2, gpu=2)  # the killed flow's come back when their leases are up, which takes a minute
     write(project, many[:150])  # one task a shard is slow work: the rest needs not be waited for
     state = run_flow(project)
     assert state.is_completed(), state.message

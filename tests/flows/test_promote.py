@@ -1,23 +1,11 @@
 """The flow `promote` on a real Prefect server: its artifacts, and how it ends."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.promotion.project import DATASET, NAME, challenged, moved
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Prefect server of this module's own."""
-    from prefect.settings import PREFECT_HOME, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    home = tmp_path_factory.mktemp("prefect")
-    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=300):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +46,51 @@ def test_a_promotion_leaves_its_gates_and_its_page(server, project):
     assert aliases_of(client, NAME) == {"champion": "2", "previous": "1"}
 
 
+def test_a_rollback_leaves_its_artifact(server, project, tmp_path):
+    from flows.promote import promote
+    from prefactor.tracking.aliases import aliases_of, point
+    from prefactor.tracking.store import client_of
+
+    root = moved(tmp_path / "project", project)
+    client = client_of(f"sqlite:///{root}/mlruns/mlflow.db")
+    point(client, NAME, {"champion": "2", "previous": "1"})
+    state = promote(dataset=DATASET, rollback=True, root=root, return_state=True)
+    assert state.is_completed() and state.name == "Rolled back", state.message
+    assert state.message == f"{NAME}: rolled back to version 1, from version 2"
+    assert artifacts(state)["promote-decision"]["data"] == f"# {state.message}\n"
+    assert {name: aliases_of(client, NAME)[name] for name in ("champion", "previous")} == {
+        "champion": "1",
+        "previous": "2",
+    }
+
+
+def test_a_refusal_is_no_failure(server, tmp_path_factory):
+    from flows.promote import promote
+
+    root = challenged(tmp_path_factory.getbasetemp(), better=False)
+    project = moved(tmp_path_factory.mktemp("refused") / "project", root)
+    state = promote(dataset=DATASET, root=project, return_state=True)
+    assert state.is_completed() and state.name == "Refused", state.message
+    assert state.message == f"{NAME}: version 2 refused, version 1 is still served"
+    left = artifacts(state)
+    assert "failed" in {row["verdict"] for row in json.loads(left["promote-gates"]["data"])}
+    assert "| unseen accuracy | failed |" in left["promote-decision"]["data"]
+
+
+def test_what_contradicts_itself_is_not_begun(server, tmp_path):
+    from flows.promote import promote
+
+    state = promote(dataset=DATASET, dry_run=True, rollback=True, root=tmp_path, return_state=True)
+    assert state.is_failed() and "choose rollback or dry_run, not both" in state.message
+
+
 @pytest.mark.system
 def test_where_nothing_can_be_decided_the_flow_fails_with_the_reason(server, project):
     from flows.promote import promote
 
     state = promote(dataset=DATASET, challenger="9", root=project, return_state=True)
     assert state.is_failed() and "has no version 9" in state.message
+    assert "one that is recorded already is, by the next promotion or rollback" in state.message
 
 
 def test_the_form_has_defaults_for_everything():
@@ -71,4 +98,7 @@ def test_the_form_has_defaults_for_everything():
 
     properties = promote.parameters.model_dump()["properties"]
     assert properties["dataset"]["default"] == "stylebench" and properties["challenger"]["default"] == "challenger"
-    assert properties["dry_run"]["type"] == "boolean" and not promote.parameters.required
+    assert (
+        all(properties[name]["type"] == "boolean" for name in ("dry_run", "rollback"))
+        and not promote.parameters.required
+    )

@@ -1,32 +1,36 @@
 """The flow `sweep` on a real local Prefect server: trials that are scripts; ledger and params.yaml are real."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
+from prefect.exceptions import CancelledRun
 
 from flows.environment import child_environment
 from flows.slots import set_slots
-from flows.sweep import _alone, main
-from flows.sweep_course import HOPELESS
-from flows.workspace import exclusive
+from flows.sweep import _alone, _keep_winner, _rebuild, _shown, main
+from flows.trials import Work
+from flows.workspace import Busy, exclusive, shared
 from prefactor.sweeping.outcome import Outcome, read_outcomes
-from tests.flows.test_slots import remove
-from tests.sweeping.tiny import make_data
+from tests.flows.test_slots import fresh_slots
+from tests.sweeping.tiny import in_memory, make_data, settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120.0
 NOWHERE = "sqlite:////proc/nowhere/mlflow.db"  # a store that is gone
 NAN = "the loss is nan at step 7 of seed 0"
 FAILS, DIES_ONCE = 6, 7  # of the grid
+HOPELESS = 2
 # Better the nearer learning rate and dropout are to 0.1; one fails, one is killed the first time.
 TRIAL = """\
 import json, os, signal, sys, time
@@ -81,8 +85,7 @@ def root(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
     monkeypatch.setattr("flows.sweep.SECONDS_AT_THE_END", 0.5)
     monkeypatch.setattr("flows.sweep.SECONDS_TO_STOP", 0.5)
-    remove("core")  # with what a killed flow held
-    set_slots({"core": 2})
+    fresh_slots(core=2)
     return tmp_path
 
 
@@ -137,12 +140,13 @@ def test_a_grid_is_swept_whole_its_winner_written_and_shown(root: Path) -> None:
 def test_a_sweep_goes_on_with_more_trials_and_is_refused_with_other_settings(root: Path) -> None:
     (root / "died").touch()  # nobody is killed here
     assert run(root, how="random", trials=1).is_completed()
-    assert run(root, how="random", trials=3, workers=1).is_completed()
-    assert noted(root, "begun") == [outcome.number for outcome in outcomes(root)] == [0, 1, 2, 3]
-    state = run(root, how="random", trials=3, seeds=[3])
+    assert run(root, how="random", trials=2, workers=1).is_completed()
+    assert noted(root, "begun") == [outcome.number for outcome in outcomes(root)] == [0, 1, 2]
+    state = run(root, how="random", trials=2, seeds=[3])
     assert state.is_failed() and "begun with other settings (seeds was [0], now [3])" in state.message
 
 
+@pytest.mark.system
 def test_a_flow_that_was_killed_goes_on_where_it_was(root: Path, server: str) -> None:
     (root / "died").touch()
     with started(root, server) as flow:
@@ -151,8 +155,7 @@ def test_a_flow_that_was_killed_goes_on_where_it_was(root: Path, server: str) ->
         said, _ = flow.communicate(timeout=PATIENCE_SECONDS)
     kept = {path: path.stat().st_mtime_ns for path in (root / "data/sweeps/try/trials").iterdir()}
     assert 3 <= len(kept) < 9, said
-    remove("core")  # the two that it held would be free when their lease is up, after a minute
-    set_slots({"core": 2})
+    fresh_slots(core=2)  # the two that it held would be free when their lease is up, after a minute
     assert run(root).is_completed()
     assert [outcome.number for outcome in outcomes(root)] == list(range(9))
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
@@ -173,11 +176,80 @@ def test_what_cannot_run_is_refused_before_anything_is_trained(root: Path) -> No
     assert noted(root, "begun") == []
 
 
-def test_a_mistake_that_fails_every_trial_is_said_at_once(root: Path) -> None:
+def test_a_mistake_that_fails_every_trial_is_said_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.sweep_course.HOPELESS", HOPELESS)
     (root / "stages/trial.py").write_text("import sys; sys.exit('there is no such key')\n")
     state = run(root)
     assert state.is_failed() and f"all of the first {HOPELESS} trials failed" in state.message
     assert "there is no such key" in state.message and len(outcomes(root)) < 9
+
+
+def test_a_winner_on_a_level_with_what_stands_is_not_written_and_the_data_are_kept_until_then(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(work: Work, outcomes: list[Outcome]) -> None:
+        with pytest.raises(Busy), exclusive(root):
+            pass
+        _keep_winner(work, outcomes)
+
+    monkeypatch.setattr("flows.sweep._keep_winner", keep)
+    (root / "stages/trial.py").write_text(TRIAL.replace("0.9 - abs(rate - 0.1) - abs(dropout - 0.1)", "0.5"))
+    before = (root / "params.yaml").read_text()
+    state = run(root, how="random", trials=2, write_winner=True)
+    assert state.is_completed() and (root / "params.yaml").read_text() == before
+    assert "nothing: no score is above" in artifacts(state)["sweep-winner-try"]["data"]
+
+
+def test_a_rebuild_that_others_keep_out_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".dvc").mkdir()
+    tried: list[object] = []
+
+    def rebuild(targets: object, root: Path) -> None:
+        tried.append(targets)
+        if len(tried) == 1:  # another sweep was faster, between the look and the rebuild
+            with shared(root), exclusive(root):
+                pass
+
+    monkeypatch.setattr("flows.sweep.rebuild_flow", rebuild)
+    monkeypatch.setattr("flows.sweep.SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr("flows.sweep.get_run_logger", lambda: logging.getLogger("test"))
+    _rebuild(tmp_path, ["compare"])
+    assert tried == [["compare"], ["compare"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "ended"),
+    [(None, "FINISHED"), (ValueError("x"), "FAILED"), (CancelledRun("x"), "KILLED"), (KeyboardInterrupt(), "KILLED")],
+)
+def test_mlflow_is_told_how_a_sweep_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException | None, ended: str
+) -> None:
+    make_data(tmp_path)
+    news = Mock()
+    monkeypatch.setattr("flows.sweep.SweepNews", lambda *_: news)
+    monkeypatch.setattr("flows.sweep.SweepBoard", Mock())
+    monkeypatch.setattr("flows.sweep.get_run_logger", lambda: logging.getLogger("test"))
+    folder = tmp_path / "data/sweeps/try"
+    work = Work(tmp_path, folder, settings(tmp_path), "", "me", "core")
+    expected = nullcontext() if error is None else pytest.raises(type(error))
+    with expected, _shown(in_memory(folder, "off"), work, 3):
+        if error is not None:
+            raise error
+    assert news.close.call_args.args[-1].value == ended
+
+
+def test_a_trial_takes_a_core_unless_a_gpu_is_asked_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.sweep import sweep
+
+    assert sweep.parameters.properties["slot"]["default"] == "core"
+    fresh_slots(gpu=1)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(root))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    note = "open('gpu.log', 'a').write(os.environ.get('CUDA_VISIBLE_DEVICES', 'any') + '\\n')\n"
+    (root / "stages/trial.py").write_text("import os\n" + note + TRIAL)
+    assert run(root, how="random", trials=1, slot="gpu").is_completed()
+    assert (root / "gpu.log").read_text() == "0\n0\n"
 
 
 def test_parameters_make_a_form() -> None:

@@ -3,18 +3,19 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flows import trials
-from flows.trials import Unwanted, Work, attempt
+from flows.trials import NOTHING, Unwanted, Work, attempt
 from prefactor.errors import InputError
 from prefactor.sweeping.ledger import Ledger
 from prefactor.sweeping.outcome import Outcome, State, complete
 from prefactor.sweeping.settings import SweepSettings
+from prefactor.sweeping.users import Users
 from prefactor.sweeping.ways import Pruning
 from tests.sweeping.tiny import in_memory
 
@@ -41,11 +42,11 @@ class Bench:
         (root / "stages").mkdir()
         (root / "stages/__init__.py").touch()
 
-    def run(self, script: str) -> Outcome:
+    def run(self, script: str, environment: Mapping[str, str] = NOTHING) -> Outcome:
         (self.root / "stages/trial.py").write_text(SAY + script)
         work = Work(self.root, self.root / "sweep", SETTINGS, "", "me", "core")
         with open(os.devnull) as lock:
-            found = attempt(self.ledger.begin({}, {}), work, self.ledger, lock.fileno(), self.log)
+            found = attempt(self.ledger.begin({}, {}), work, self.ledger, lock.fileno(), self.log, environment)
         self.ledger.record(found)
         return found
 
@@ -61,6 +62,22 @@ def test_what_a_trial_says_becomes_its_outcome(bench: Bench) -> None:
     assert replace(found, curve=(), seconds=0.0, memory_mb=None) == expected
     assert [point.value for point in found.curve] == [0.5, 0.6] and found.memory_mb == 12.5 and found.seconds > 0
     assert bench.said == ["reading"]
+
+
+def test_the_users_behind_its_score_become_an_interval(bench: Bench) -> None:
+    one, two = ({"seen": [0.5, mean], "held_out": [0.4, mean], "shots": 2, "pairs": 16} for mean in (0.6, 0.8))
+    script = (
+        f"for users in ({one}, {two}):\n    say('scored', seed=users['seen'][1], scores={{'mean': 0.5}}, users=users)\n"
+    )
+    found = bench.run(script + "say('done', memory_mb=1.0)")
+    assert found.users == Users((0.5, 0.7), (0.4, 0.7), 2, 16)
+    assert (found.low, found.high) == pytest.approx((found.users.interval.low, found.users.interval.high))
+
+
+def test_its_process_sees_the_gpu_that_it_was_given(bench: Bench) -> None:
+    script = "print(os.environ['CUDA_VISIBLE_DEVICES'], os.environ['OMP_NUM_THREADS'], flush=True); done(0.7)"
+    bench.run(script, {"CUDA_VISIBLE_DEVICES": "3"})
+    assert bench.said == ["3 1"]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import pytest
 
 from prefactor.backbones.shards import INDEX, write_shard
 from prefactor.errors import InputError
+from prefactor.parameters import build
 from prefactor.search import BASIS, MODEL
 from prefactor.sweeping.memory import OUT_OF_MEMORY, ran_out
 from prefactor.sweeping.messages import Message, message_in
 from prefactor.sweeping.order import Order, write_order
 from prefactor.sweeping.settings import SweepSettings
+from prefactor.sweeping.users import Users
 from stages.trial import DataChanged, Diverged, Teller, reason_of, trial
 from tests.sweeping.tiny import WIDTH, make_data, settings
 
@@ -50,6 +52,9 @@ def test_every_validation_and_every_seeds_scores_are_told(root: Path, capsys: py
     ]
     first = messages[2].values["scores"]
     assert first["mean"] == pytest.approx((first["seen"] + first["1"] + first["3"]) / 3)
+    users = build(Users, messages[2].values["users"], "users")
+    assert users.interval.value == pytest.approx(first["mean"], abs=1e-5)
+    assert (len(users.seen), len(users.held_out), users.shots, users.pairs) == (8, 8, 2, 16 * 4)
     assert messages[-1].values["memory_mb"] > 50
 
 

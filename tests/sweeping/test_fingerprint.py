@@ -28,3 +28,6 @@ def test_it_is_the_datas_own(tmp_path: Path) -> None:
 def test_data_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pairs\.parquet does not exist: run the flow rebuild"):
         fingerprint(tmp_path, "tiny", "random")
+    root = make_data(tmp_path)
+    with pytest.raises(InputError, match=r"tiny/other/meta\.json does not exist: run the flow rebuild"):
+        fingerprint(root, "tiny", "other")

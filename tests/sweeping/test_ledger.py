@@ -88,6 +88,20 @@ def test_owners_are_told_apart(tmp_path: Path) -> None:
         assert one.owner == ""
 
 
+def test_a_study_of_other_data_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/shared.db"
+    for folder in ("one", "other"):  # two machines' projects, which share nothing but the storage
+        (tmp_path / folder).mkdir()
+    with open_ledger(tmp_path / "one" / "try", storage, "off") as ledger:
+        ledger.claim("0123")
+        ledger.claim("0123")
+        ledger.begin({}, FROM)
+        ledger.record(done(0))
+    refused = pytest.raises(InputError, match=r"'try' of other data or settings \(0123, this is 4567\): give")
+    with open_ledger(tmp_path / "other" / "try", storage, "off") as ledger, refused:
+        ledger.claim("4567")
+
+
 KILLED = """\
 import sys
 from pathlib import Path

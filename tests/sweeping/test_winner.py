@@ -10,7 +10,7 @@ from prefactor.errors import InputError
 from prefactor.parameters import merged
 from prefactor.sweeping.outcome import Outcome, State, complete
 from prefactor.sweeping.space import changes
-from prefactor.sweeping.winner import winner, write_winner
+from prefactor.sweeping.winner import better, winner, write_winner
 
 PARAMETERS = Path(__file__).resolve().parents[2] / "params.yaml"
 
@@ -32,6 +32,12 @@ def test_the_best_complete_trial_wins_the_earlier_of_equals() -> None:
     best = winner([Outcome(3, State.PRUNED), *reversed(scored)])
     assert best is not None and best.number == 1
     assert winner([]) is None and winner([Outcome(0, State.FAILED)]) is None
+
+
+def test_what_stands_is_kept_unless_something_is_above_it() -> None:
+    before, level, above = (complete(at, {}, {"0": {"mean": mean}}) for at, mean in ((0, 0.6), (1, 0.6), (2, 0.61)))
+    assert better([before, level, above]) and not better([before, level]) and not better([])
+    assert not better([Outcome(0, State.FAILED, reason="out of memory"), above])  # above what?
 
 
 def test_its_values_are_written_and_nothing_else(path: Path) -> None:
