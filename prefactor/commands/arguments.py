@@ -20,6 +20,9 @@ Source = Annotated[
     typer.Option(help="Read published files, not your own: jester, lamp, personalllm, prism or tldr.", metavar="NAME"),
 ]
 
+DecisionOut = Annotated[
+    Path | None, typer.Option(help="Leave the decision and its evidence there too.", metavar="FOLDER")
+]
 TrackingUri = Annotated[
     str | None, typer.Option(help="The MLflow store; MLFLOW_TRACKING_URI, or mlruns/mlflow.db below the root.")
 ]
@@ -43,6 +46,14 @@ def check_output(path: Path) -> None:
         if not path.parent.is_dir():
             raise InputError(f"cannot write {path}: the folder {path.parent} does not exist: make it first")
         with TemporaryFile(dir=path.parent):
+            pass
+
+
+def check_output_folder(path: Path) -> None:
+    """Raise InputError if no file can be written into that folder, which is made if need be."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
             pass
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prefactor.commands.arguments import TrackingUri, run_dataset, writing
+from prefactor.commands.arguments import DecisionOut, TrackingUri, check_output_folder, run_dataset, writing
 
 if TYPE_CHECKING:
     from prefactor.promotion.decision import Decision
@@ -18,9 +18,7 @@ def promote(
     dataset: Annotated[str | None, typer.Option(help="Whose model; the run's only dataset if it has one.")] = None,
     challenger: Annotated[str, typer.Option(help="A version by its number or an alias.")] = "challenger",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure only: change and record nothing.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="Leave the decision and its evidence there too.", metavar="FOLDER")
-    ] = None,
+    out: DecisionOut = None,
     root: Annotated[Path, typer.Option(help="The project's root.")] = Path(),
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -31,21 +29,29 @@ def promote(
     """
     from prefactor.parameters import load_parameters
     from prefactor.promotion.promoting import promote as promote_model
-    from prefactor.promotion.report import write_decision
 
+    if out is not None:
+        check_output_folder(out)
     name = run_dataset(root, dataset)
     _use_threads(load_parameters(root / "params.yaml"))
     decision = promote_model(root, name, challenger, tracking_uri, dry_run)
-    if out is not None:
-        with writing(out):
-            write_decision(out, decision)
-    for line in lines(decision, dry_run):
-        typer.echo(line)
+    tell(decision, out, dry_run)
     if not decision.moves:
         raise typer.Exit(REFUSED_STATUS)
 
 
-def lines(decision: "Decision", dry_run: bool = False) -> Iterator[str]:
+def tell(decision: "Decision", out: Path | None, dry_run: bool = False) -> None:
+    """Print a decision, and leave it in a folder too; printed first, for it stands whatever becomes of the folder."""
+    from prefactor.promotion.report import write_decision
+
+    for line in _lines(decision, dry_run):
+        typer.echo(line)
+    if out is not None:
+        with writing(out):
+            write_decision(out, decision)
+
+
+def _lines(decision: "Decision", dry_run: bool) -> Iterator[str]:
     """What a person reads of a decision."""
     from prefactor.promotion.report import plain
 

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from prefactor.commands.arguments import TrackingUri, run_dataset
-from prefactor.commands.promote import lines
+from prefactor.commands.arguments import DecisionOut, TrackingUri, check_output_folder, run_dataset
+from prefactor.commands.promote import tell
 
 
 def rollback(
     dataset: Annotated[str | None, typer.Option(help="Whose model; the run's only dataset if it has one.")] = None,
+    out: DecisionOut = None,
     root: Annotated[Path, typer.Option(help="The project's root.")] = Path(),
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -20,5 +21,6 @@ def rollback(
     """
     from prefactor.promotion.rollback import rollback as roll_back
 
-    for line in lines(roll_back(root, run_dataset(root, dataset), tracking_uri)):
-        typer.echo(line)
+    if out is not None:
+        check_output_folder(out)
+    tell(roll_back(root, run_dataset(root, dataset), tracking_uri), out)

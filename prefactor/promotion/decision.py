@@ -29,6 +29,7 @@ WITHDRAWN = "prefactor.rolled_back"  # tag of a version: the run that rolled it 
 NOTE = "mlflow.note.content"  # what MLflow's page shows as a run's description
 LONGEST_NOTE = 5_000  # characters; MLflow would cut more anywhere
 FINISHED = "FINISHED"
+MISSING = "RESOURCE_DOES_NOT_EXIST"  # what MLflow answers about a version that was deleted
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def decide(client: "MlflowClient", root: Path, decision: Decision) -> Decision:
 def complete(client: "MlflowClient", root: Path, dataset: str) -> list[Decision]:
     """Carry out the decisions that a killed call left whole, remove those that it left half-made.
 
-    Likewise removed is one that no longer fits, because somebody else moved @champion since.
+    Likewise removed is one that no longer fits, because somebody else moved @champion since, or deleted what was to be
+    served.
     """
     found = client.get_experiment_by_name(registered_name(_decisions(dataset)))
     if found is None:
@@ -141,15 +143,16 @@ def _carry_out(client: "MlflowClient", root: Path, decision: Decision) -> None:
     """Move the aliases if they are to be moved, then finish the run.
 
     @previous first: until @champion moves nothing has changed for those who are served, and after that there is a way
-    back.
+    back, unless somebody has deleted what was served.
     """
     assert decision.run_id is not None
     if decision.moves:
-        name, after, before = decision.model, decision.after, decision.before
+        name, after = decision.model, decision.after
+        before = decision.before if _exists(client, name, decision.before) else None
         wanted: dict[str, str | None] = {PREVIOUS: before} if before else {}
         challenger = aliases_of(client, name).get(CHALLENGER)
         point(client, name, {**wanted, CHAMPION: after, **({CHALLENGER: None} if challenger == after else {})})
-        _mark_withdrawn(client, decision)
+        _mark_withdrawn(client, replace(decision, before=before))
         name_champion(root, client.get_model_version(name, after))
     client.set_terminated(decision.run_id, FINISHED)
 
@@ -174,5 +177,21 @@ def _decision_of(dataset: str, run: "Run") -> Decision | None:
 
 
 def _fits(client: "MlflowClient", decision: Decision) -> bool:
-    """Is the champion still the one before or after the decision."""
-    return aliases_of(client, decision.model).get(CHAMPION) in (decision.before, decision.after) or not decision.moves
+    """Is there still what is to be served, and is the champion still the one before or after the decision."""
+    if not decision.moves:
+        return True
+    if not _exists(client, decision.model, decision.after):
+        return False
+    return aliases_of(client, decision.model).get(CHAMPION) in (decision.before, decision.after)
+
+
+def _exists(client: "MlflowClient", name: str, number: str | None) -> bool:
+    """Is there such a version; not where the whole model was deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return number is not None and client.get_model_version(name, number) is not None
+    except MlflowException as error:
+        if error.error_code == MISSING:
+            return False
+        raise

@@ -72,5 +72,6 @@ def slices_gate(asked: SlicesGate | None, first: bool, table: pd.DataFrame) -> G
     harmed, least = table[table["harmed"]], table.loc[table["at_most"].idxmin()]
     names = f": {'; '.join(harmed['slice'])}" if len(harmed) else ""
     lowest = f"the lowest bound is {least['at_most']:+.2%}, of {least['slice']}"
-    text = f"{len(harmed)} of {len(table)} slices harmed{names}; {lowest}"
-    return judged(SLICES, harmed.empty, text, float(least["at_most"]), 0.0)
+    allowed = f"; {-asked.tolerance:.2%} is allowed" if asked.tolerance else ""
+    text = f"{len(harmed)} of {len(table)} slices harmed{names}; {lowest}{allowed}"
+    return judged(SLICES, harmed.empty, text, float(least["at_most"]), -asked.tolerance)

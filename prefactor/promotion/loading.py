@@ -11,6 +11,7 @@ from prefactor.errors import InputError
 from prefactor.reading import read_object
 from prefactor.serving.package import DESCRIPTION, Served, unpack
 from prefactor.serving.seal import check_files, digest
+from prefactor.tracking.address import redacted
 from prefactor.tracking.aliases import CHAMPION
 from prefactor.tracking.contents import AROUND, AROUND_FILES, ARTIFACTS, CODE, PACKED, SEAL
 from prefactor.tracking.outage import answering
@@ -86,7 +87,11 @@ def find_version(client: "MlflowClient", name: str, alias_or_version: str) -> "M
 
 
 def fetch(client: "MlflowClient", version: "ModelVersion", folder: Path) -> Path:
-    """Copy a version's files below a folder; the copy. InputError if they cannot be had, StoreGone likewise."""
+    """Copy a version's files below a folder; the copy. InputError if they cannot be had, StoreGone likewise.
+
+    Why a copy fails is said in as many ways as there are places for files. Where the store does not answer right after
+    it either, that is why.
+    """
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
@@ -95,7 +100,9 @@ def fetch(client: "MlflowClient", version: "ModelVersion", folder: Path) -> Path
     try:
         return Path(download_artifacts(place, dst_path=str(folder), tracking_uri=client.tracking_uri))
     except (MlflowException, OSError) as error:
-        why = " ".join(str(error).split())
+        with answering(client.tracking_uri):
+            client.get_model_version(version.name, version.version)
+        why = redacted(" ".join(str(error).split()))
         raise InputError(f"its files cannot be fetched from {place} ({why}): {FIX}") from error
 
 

@@ -49,17 +49,20 @@ class SlicesGate:
     attributes  by dataset, columns of its prepared users; of a dataset that is not named, all that its source names
     smallest    users of a group, at least: groups of fewer are pooled
     level       probability that any harm is seen where there is none, over all slices together
+    tolerance   so much worse, as a share of pairs, a slice may be: 0 refuses any loss that is certain, however small
     shots       numbers of reference pairs that everyone is known by
     """
 
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     smallest: int = 20
     level: float = 0.05
+    tolerance: float = 0.0
     shots: tuple[int, ...] = (1, 9)
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1 or self.smallest < 5 or any(size < 1 for size in self.shots):
             raise ValueError("level must lie between 0 and 1, smallest be 5 or more, and shots each 1 or more")
+        _check_not_negative(tolerance=self.tolerance)
 
 
 @dataclass(frozen=True)

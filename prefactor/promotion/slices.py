@@ -1,9 +1,9 @@
 """Is anybody clearly worse off? Groups of users, and everyone when little is known of them.
 
 Users are grouped by what they said of themselves, by how many reference pairs they gave (thirds), and by how uncertain
-the champion was of them (thirds). A group is harmed where its difference is below 0 with confidence. Many groups are
-looked at, and each is allowed its part of the error (Bonferroni): all together see harm where there is none with a
-probability of at most ``level``.
+the champion was of them (thirds). A group is harmed where its difference is below 0 with confidence, by more than the
+tolerance if one is set. Many groups are looked at, and each is allowed its part of the error (Bonferroni): all together
+see harm where there is none with a probability of at most ``level``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ def slice_table(slices: Sequence[Slice], champion: Score, challenger: Score, gat
             "pairs": known[each.name].pairs,
             "champion": champion.mean(each.shots, each.users),
             "challenger": challenger.mean(each.shots, each.users),
-            **_columns(known[each.name], level),
+            **_columns(known[each.name], level, gate.tolerance),
         }
         for each in slices
         if each.name in known
@@ -92,7 +92,7 @@ COLUMNS = [
 ]
 
 
-def _columns(found: Difference, level: float) -> Mapping[str, object]:
+def _columns(found: Difference, level: float, tolerance: float) -> Mapping[str, object]:
     bound = found.at_most(level)
     return {
         "difference": found.value,
@@ -100,7 +100,7 @@ def _columns(found: Difference, level: float) -> Mapping[str, object]:
         "ci_high": found.interval.high,
         "resampled": found.resampled,
         "at_most": bound,
-        "harmed": bound < 0,
+        "harmed": bound < -tolerance,
     }
 
 

@@ -1,20 +1,24 @@
 """The turn at an MLflow server, where publishers on several machines share that server and nothing else.
 
-A registered model of one name can be made once: whoever makes ``prefactor.turn`` has the turn until it is removed. Its
-holder says every few seconds that it lives. One that says nothing for half a minute, by the clock of whoever waits, is
-dead and loses it; one of the same checkout is dead at once, because a checkout has one publisher at a time.
+A registered model of one name can be made once: whoever makes ``prefactor.turn`` has the turn until it is removed. It
+bears a mark of this one turn, and its holder says every few seconds that it lives. One that has said nothing for half a
+minute, by the looks of whoever waits, is dead and loses it; one that this checkout left is dead at once, because a
+checkout has one publisher at a time. MLflow removes a model by its name alone, so the turn may be lost to somebody who
+was too slow to see that it had changed hands: it is looked for again at the end of the block.
 """
 
-import hashlib
-import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefactor.tracking.outage import answering
+from prefactor.atomic import write_text
+from prefactor.errors import InputError
+from prefactor.tracking.address import shown
+from prefactor.tracking.outage import StoreGone, answering, impatient
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,57 +26,82 @@ if TYPE_CHECKING:
 NAME = "prefactor.turn"
 ABOUT = "Here while somebody publishes. Where its holder was killed, the next one removes it."
 HOLDER, BEAT = "prefactor.holder", "prefactor.beat"  # tags
+NOTE = ".publish.turn"  # the mark of the turn that a checkout took last
 BEAT_SECONDS, DEAD_SECONDS, POLL_SECONDS = 5.0, 30.0, 0.5
 TAKEN = ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")  # the second: given back while the store looked
 
 
+class TurnLost(InputError):
+    """The turn ended before the block did: somebody else may have written meanwhile."""
+
+
 @contextmanager
 def lease(client: "MlflowClient", folder: Path) -> Iterator[None]:
-    """Wait for the turn and have it for the block. ``folder`` is the checkout's, whose own turn it is already.
+    """Wait for the turn and have it for the block. ``folder`` is where the checkout's own turn is, which we have.
 
-    A block that raises leaves the lease behind, for the server may be gone: this checkout has it again at once, another
-    after half a minute. Raises StoreGone if the server does not answer.
+    It is given back however the block ends, if the server answers then; one that is left behind this checkout has again
+    at once, another after half a minute. Raises StoreGone if the server does not answer, and TurnLost at the end of a
+    block that has outlived its turn.
     """
-    holder = hashlib.sha256(f"{socket.gethostname()}:{folder.resolve()}".encode()).hexdigest()[:16]
     with answering(client.tracking_uri):
-        _take(client, holder)
+        mark = _take(client, folder / NOTE)
     over = threading.Event()
-    threading.Thread(target=_live, args=(client, over), daemon=True).start()
+    threading.Thread(target=_live, args=(client, mark, over), daemon=True).start()
     try:
         yield
+    except BaseException:
+        with impatient(), suppress(StoreGone, TurnLost):  # what the block raised says more
+            _give_back(client, mark)
+        raise
     finally:
         over.set()
-    _give_back(client, holder)
+    _give_back(client, mark)
 
 
-def _take(client: "MlflowClient", holder: str) -> None:
-    while not _made(client, holder):
-        _await_end(client, holder)
+def _take(client: "MlflowClient", note: Path) -> str:
+    """The turn's mark, once it is ours."""
+    _end_own(client, note)
+    mark = uuid.uuid4().hex
+    write_text(note, mark)
+    while not _made(client, mark):
+        _await_end(client)
         time.sleep(POLL_SECONDS)  # all who saw the holder dead have removed it before the first of them takes its place
+    return mark
 
 
-def _made(client: "MlflowClient", holder: str) -> bool:
-    """Is the turn ours: nobody had it."""
+def _end_own(client: "MlflowClient", note: Path) -> None:
+    """End the turn that a killed publisher of this checkout left."""
+    left = note.read_text(encoding="utf-8") if note.exists() else None
+    if left and _has(client, left):
+        _remove(client, left)
+        time.sleep(POLL_SECONDS)  # as above
+
+
+def _made(client: "MlflowClient", mark: str) -> bool:
+    """Is the turn ours: nobody had it, or we had made it when the server's answer was lost."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(NAME, tags={HOLDER: holder, BEAT: "0"}, description=ABOUT)
+        client.create_registered_model(NAME, tags={HOLDER: mark, BEAT: "0"}, description=ABOUT)
     except MlflowException as error:
         if error.error_code in TAKEN:
-            return False
+            return _has(client, mark)
         raise
     return True
 
 
-def _await_end(client: "MlflowClient", holder: str) -> None:
-    """Until nobody has the turn; a dead holder is removed."""
-    seen, since = _sign(client), time.monotonic()
+def _await_end(client: "MlflowClient") -> None:
+    """Until nobody has the turn; a dead holder is removed.
+
+    Looks are counted, not time: while the server is away, or we sleep, no sign of life could be seen.
+    """
+    seen, looks = _sign(client), 0
     while seen is not None:
-        if seen.get(HOLDER) == holder or time.monotonic() - since > DEAD_SECONDS:
-            return _remove(client, seen)
+        if looks * POLL_SECONDS > DEAD_SECONDS:
+            return _remove(client, seen.get(HOLDER, ""))
         time.sleep(POLL_SECONDS)
-        if (now := _sign(client)) != seen:
-            seen, since = now, time.monotonic()
+        now = _sign(client)
+        seen, looks = now, looks + 1 if now == seen else 0
 
 
 def _sign(client: "MlflowClient") -> dict[str, str] | None:
@@ -90,29 +119,43 @@ def _sign(client: "MlflowClient") -> dict[str, str] | None:
         raise
 
 
-def _remove(client: "MlflowClient", seen: dict[str, str]) -> None:
-    """End the turn that was ``seen``, unless somebody else has ended it meanwhile."""
+def _has(client: "MlflowClient", mark: str) -> bool:
+    sign = _sign(client)
+    return sign is not None and sign.get(HOLDER, "") == mark
+
+
+def _remove(client: "MlflowClient", mark: str) -> None:
+    """End the turn of this mark, unless it has ended; empty where a model of that name bears none."""
     from mlflow.exceptions import MlflowException
 
+    if not _has(client, mark):
+        return
     try:
         client.delete_registered_model(NAME)
     except MlflowException:
-        if _sign(client) == seen:
+        if _has(client, mark):
             raise
 
 
-def _live(client: "MlflowClient", over: threading.Event) -> None:
+def _live(client: "MlflowClient", mark: str, over: threading.Event) -> None:
+    """Say that we live, for as long as the turn is ours: whoever has it next may be dead."""
     from mlflow.exceptions import MlflowException
 
     beat = 0
     while not over.wait(BEAT_SECONDS):
         beat += 1
         with suppress(MlflowException):  # whoever waits cannot ask a server that is gone either
+            if not _has(client, mark):
+                return
             client.set_registered_model_tag(NAME, BEAT, str(beat))
 
 
-def _give_back(client: "MlflowClient", holder: str) -> None:
+def _give_back(client: "MlflowClient", mark: str) -> None:
     with answering(client.tracking_uri):
-        sign = _sign(client)
-        if sign is not None and sign.get(HOLDER) == holder:
-            _remove(client, sign)
+        if not _has(client, mark):
+            raise TurnLost(
+                f"this publisher lost its turn at {shown(client.tracking_uri)}: it had said nothing for "
+                f"{DEAD_SECONDS:.0f} seconds, as when its machine sleeps, or {NAME!r} was removed. Another may have "
+                "written meanwhile: run it again, what is there already stays"
+            )
+        _remove(client, mark)

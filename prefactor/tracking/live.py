@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefactor.layout import Cell
+from prefactor.tracking.outage import impatient
 from prefactor.tracking.store import connected, experiment
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 LIVE, LIVE_KEY = "prefactor.live", "prefactor.live_key"
 STORE = "MLFLOW_TRACKING_URI"
-IMPATIENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-}  # unless somebody chose others
 SHARE = 20  # after trouble, a training goes on for as many times what that took before it reports again
 LEAST_SECONDS = 5.0  # for as long in any case
 MOST = 1000  # points that MLflow takes at once
@@ -96,7 +93,7 @@ class _LiveRun:
         """Do some work with the store; whatever it raises, the training is worth more."""
         started = time.monotonic()
         try:
-            with _impatient():
+            with impatient():  # publishing may wait, a training must not
                 work()
         except Exception as error:
             ended = time.monotonic()
@@ -104,18 +101,6 @@ class _LiveRun:
             if not self._warned:
                 self._warned = True
                 logger.warning("MLflow misses some of this training for now: %s", _first_line(error))
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """MLflow would ask a server that does not answer for minutes; publishing may wait, a training must not."""
-    added = {name: value for name, value in IMPATIENT.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
 
 
 def _points(step: int, figures: Mapping[str, float]) -> list[Point]:

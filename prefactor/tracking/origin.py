@@ -11,6 +11,7 @@ import yaml
 from prefactor import layout
 from prefactor.atomic import write_text
 from prefactor.errors import InputError
+from prefactor.tracking.aliases import CHAMPION
 from prefactor.tracking.candidate import Candidate
 from prefactor.tracking.lineage import LOCK, recorded_hashes
 
@@ -57,7 +58,7 @@ def name_champion(root: Path, version: "ModelVersion") -> bool:
 
 
 def _entry(version: "ModelVersion") -> dict[str, Any]:
-    meta = {"registered_model": version.name, "version": int(version.version), "alias": "champion"}
+    meta = {"registered_model": version.name, "version": int(version.version), "alias": CHAMPION}
     if MD5 in version.tags:
         meta["training_md5"] = version.tags[MD5]
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prefactor.disk import written
 from prefactor.errors import InputError
-from prefactor.tracking.address import SQLITE, is_postgres, is_server, shown, sqlite_path
+from prefactor.tracking.address import SQLITE, is_postgres, is_server, redacted, shown, sqlite_path
 from prefactor.tracking.database import make_database
 from prefactor.tracking.lease import lease
 from prefactor.tracking.noise import without_noise
@@ -24,6 +24,8 @@ QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+# Which pages MLflow's browser shows of an experiment: those of model training. It would guess, and say GenAI.
+KIND, TRAINING, INFERRED = "mlflow.experimentKind", "custom_model_development", "_inferred"
 ARTIFACTS = "MLFLOW_DEFAULT_ARTIFACT_ROOT"  # as `mlflow server` calls it
 
 
@@ -48,7 +50,7 @@ def connected(root: Path, tracking_uri: str, alone: bool = True) -> Iterator["Ml
         if database:
             make_database(database)
         client = client_of(tracking_uri)
-        with lease(client, root) if alone and is_server(tracking_uri) else nullcontext():
+        with lease(client, root / FOLDER) if alone and is_server(tracking_uri) else nullcontext():
             yield client
 
 
@@ -57,12 +59,16 @@ def experiment(client: "MlflowClient", dataset: str) -> str:
     name = f"prefactor-{dataset}"
     found = client.get_experiment_by_name(name)
     if found is None:
-        return _made(client, name)
+        number = _made(client, name)
+        client.set_experiment_tag(number, KIND, TRAINING)
+        return number
     if found.lifecycle_stage != "active":
         raise InputError(
             f"experiment {name!r} of {shown(client.tracking_uri)} was deleted: "
             f"restore it with `mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
+    if found.tags.get(KIND, INFERRED).endswith(INFERRED):  # what a person has chosen stays
+        client.set_experiment_tag(found.experiment_id, KIND, TRAINING)
     return found.experiment_id
 
 
@@ -104,6 +110,6 @@ def client_of(tracking_uri: str) -> "MlflowClient":
             client = MlflowClient(tracking_uri)
             client.search_experiments(max_results=1)
         except (MlflowException, SQLAlchemyError) as error:
-            why = str(error).partition("\n")[0]
+            why = redacted(str(error).partition("\n")[0])
             raise InputError(f"the MLflow store {shown(tracking_uri)} does not answer: {why}") from error
     return client

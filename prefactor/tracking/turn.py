@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from prefactor.errors import InputError
-from prefactor.tracking.address import is_postgres, shown
+from prefactor.tracking.address import is_postgres, redacted, shown
 from prefactor.tracking.outage import StoreGone
 
 LOCK = ".publish.lock"
@@ -39,7 +39,7 @@ def _turn_everywhere(tracking_uri: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise InputError(f"{shown(tracking_uri)} needs {error.name}: pip install 'prefactor[scale]'") from error
     except SQLAlchemyError as error:
-        why = str(error).partition("\n")[0]
+        why = redacted(str(error).partition("\n")[0])
         raise StoreGone(f"the MLflow store {shown(tracking_uri)} does not answer: {why}") from error
     with connection:
         yield

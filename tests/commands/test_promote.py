@@ -8,7 +8,9 @@ import yaml
 from typer.testing import CliRunner
 
 from prefactor.cli import app
-from tests.promotion.project import BETTER, DATASET, WORSE, add_model, moved, published, write_parameters
+from prefactor.tracking.aliases import aliases_of, point
+from prefactor.tracking.store import client_of
+from tests.promotion.project import BETTER, DATASET, NAME, WORSE, add_model, moved, published, write_parameters
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +77,22 @@ def test_which_dataset_is_meant(tmp_path):
     )
     write_parameters(tmp_path)
     assert "there is no registered model prefactor-tiny" in run("rollback", "--root", tmp_path)[1]
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_where_it_cannot_be_left_nothing_is_decided(command, root, tmp_path):
+    client = client_of(f"sqlite:///{root}/mlruns/mlflow.db")
+    if command == "rollback":
+        point(client, NAME, {"previous": "2"})
+    before = aliases_of(client, NAME)
+    (tmp_path / "out").write_text("a file")
+    status, said = run(command, "--root", root, "--out", tmp_path / "out")
+    assert status == 1 and said.startswith(f"prefactor: cannot write {tmp_path / 'out'} (")
+    assert aliases_of(client, NAME) == before
+
+
+def test_a_rollback_is_left_too(root, tmp_path):
+    point(client_of(f"sqlite:///{root}/mlruns/mlflow.db"), NAME, {"previous": "2"})
+    assert run("rollback", "--root", root, "--out", tmp_path / "made" / "out")[0] == 0
+    told = json.loads((tmp_path / "made/out/decision.json").read_text())
+    assert (told["outcome"], told["before"], told["after"]) == ("rolled back", "1", "2")

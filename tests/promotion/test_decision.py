@@ -7,8 +7,9 @@ import pytest
 
 from prefactor.errors import InputError
 from prefactor.promotion import promoting
-from prefactor.promotion.decision import PROMOTED, complete
+from prefactor.promotion.decision import OUTCOME, PROMOTED, complete
 from prefactor.promotion.promoting import promote
+from prefactor.promotion.rollback import rollback
 from prefactor.tracking.aliases import aliases_of, point
 from prefactor.tracking.store import client_of
 from tests.promotion.killing import killed_before_write, started, waited_for
@@ -23,6 +24,13 @@ def client(root: Path):
 def decisions(root: Path) -> list:
     experiment = client(root).get_experiment_by_name("prefactor-tiny-decisions")
     return client(root).search_runs([experiment.experiment_id])
+
+
+def stop_promotion(root: Path, step: int) -> None:
+    """Kill it when its decision is whole, and not carried out."""
+    assert killed_before_write(step, lambda: promote(root, DATASET))
+    [run] = decisions(root)
+    assert run.data.tags[OUTCOME] == PROMOTED and run.info.status == "RUNNING"
 
 
 def test_of_two_at_once_one_promotes_and_the_other_finds_nobody_to_promote(workspace, tmp_path):
@@ -73,11 +81,33 @@ def test_a_split_made_anew_while_models_are_judged_is_noticed(workspace, monkeyp
 
 def test_a_decision_that_no_longer_fits_is_dropped(workspace):
     """It was stopped before any alias moved, and then somebody moved @champion by hand."""
-    assert killed_before_write(DECIDED, lambda: promote(workspace, DATASET))
+    stop_promotion(workspace, DECIDED)
     client(workspace).create_model_version(NAME, "file:///nowhere")
     point(client(workspace), NAME, {"champion": "3"})
     assert complete(client(workspace), workspace, DATASET) == []
     assert decisions(workspace) == [] and aliases_of(client(workspace), NAME)["champion"] == "3"
+
+
+@pytest.mark.parametrize("deleted", ["the challenger", "the model"])
+def test_a_decision_about_what_was_deleted_since_is_dropped(workspace, deleted):
+    stop_promotion(workspace, DECIDED)
+    if deleted == "the model":
+        client(workspace).delete_registered_model(NAME)
+    else:
+        client(workspace).delete_model_version(NAME, "2")
+    for decided in (promote, rollback):
+        with pytest.raises(InputError, match=r"has no @challenger|nothing to roll back to|no registered model"):
+            decided(workspace, DATASET)
+    assert decisions(workspace) == []
+
+
+def test_without_the_version_before_a_promotion_is_completed(workspace):
+    """It was stopped after @champion had moved, and then somebody deleted what was served before."""
+    stop_promotion(workspace, DECIDED + 2)
+    client(workspace).delete_model_version(NAME, "1")
+    [done] = complete(client(workspace), workspace, DATASET)
+    assert done.outcome == PROMOTED and [run.info.status for run in decisions(workspace)] == ["FINISHED"]
+    assert aliases_of(client(workspace), NAME) == {"champion": "2"}
 
 
 def test_dvc_finds_the_promoted_model(workspace):

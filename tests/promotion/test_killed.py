@@ -17,9 +17,9 @@ from tests.promotion.killing import killed_after, killed_before_write
 from tests.promotion.project import BETTER, DATASET, NAME, add_model, moved
 
 ENOUGH = 40  # writes: none of the three has as many
-# Of a promotion: create the experiment and the run, log figures, log files, say that it is decided, then move @previous
-# and @champion, take @challenger away, and finish the run.
-DECIDED = 5
+# Of a promotion: create the experiment, say what kind it is, create the run, log figures, log files, say that it is
+# decided, then move @previous and @champion, take @challenger away, and finish the run.
+DECIDED = 6
 
 
 def store(root: Path):

@@ -170,6 +170,18 @@ def test_a_store_that_does_not_answer_is_told_from_a_wrong_name(monkeypatch):
         raise ZeroDivisionError
 
 
+def test_a_store_lost_in_the_middle_of_fetching_is_no_damage(client, monkeypatch, tmp_path):
+    """It still said where the files are."""
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    version = find_version(client, NAME, "1")
+    gone = MlflowClient("http://127.0.0.1:9")
+    monkeypatch.setattr(gone, "get_model_version_download_uri", lambda name, number: "mlflow-artifacts:/0/model")
+    with pytest.raises(StoreGone, match=r"http://127\.0\.0\.1:9 does not answer"):
+        fetch(gone, version, tmp_path)
+
+
 def flip(path: Path) -> None:
     """Change one byte in the middle of a file."""
     data = bytearray(path.read_bytes())

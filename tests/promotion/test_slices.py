@@ -89,3 +89,15 @@ def test_harm_is_seen_where_it_is_and_seldom_where_it_is_not():
     table = slice_table(slices, score_of(draw.random((400, 8)) < 0.7), score_of(draw.random((400, 8)) < hurt), gate)
     assert list(table[table["harmed"]]["slice"]) == ["group 0"]
     assert (table["at_most"] >= table["difference"]).all()
+
+
+def test_a_certain_loss_within_the_tolerance_is_no_harm():
+    draw = np.random.default_rng(1)
+    right = draw.random((400, 8)) < 0.7
+    worse = right & (draw.random((400, 8)) > 0.05)  # some 3.5 points
+    everyone = [Slice("known by 1 pair", np.arange(400))]
+    harmed = [
+        slice_table(everyone, score_of(right), score_of(worse), SlicesGate(tolerance=tolerance))["harmed"].item()
+        for tolerance in (0.0, 0.1)
+    ]
+    assert harmed == [True, False]
