@@ -71,6 +71,11 @@ def asking(dataset: str, backbone: str) -> Path:
     return REPORTS / "asking" / dataset / backbone
 
 
+def adapted(dataset: str) -> Path:
+    """Weights of users who were adapted to in bulk, unless they are asked for in another place."""
+    return Path("data", "adapted", dataset)
+
+
 def online(dataset: str) -> Path:
     """Where the online service keeps what its users prefer, unless it is told another place."""
     return Path("data", "online", f"{dataset}.db")

@@ -12,9 +12,9 @@ from prefactor.methods.base import RewardModel
 from prefactor.methods.storage import MODEL, WEIGHTS, load_model
 from prefactor.methods.vrf import VRF
 from prefactor.reading import read_object
+from prefactor.serving.package import DESCRIPTION
 
 FORMAT = 1
-PACKAGE = "serving.json"  # beside a packed model: which backbone's states it reads
 ROWS_PER_PART = 1_000_000
 
 
@@ -55,7 +55,7 @@ class Job:
     def check(self) -> None:
         """InputError for a model that is none, or reads other states."""
         model_in(self.model)
-        package = self.model / PACKAGE
+        package = self.model / DESCRIPTION
         if package.is_file():
             expected = read_object(package, "publish the model again")["identity"]
             check_identity(open_states(self.states).identity, expected, f"name the states of it, not {self.states}")

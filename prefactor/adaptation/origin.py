@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefactor import layout
-from prefactor.adaptation.job import PACKAGE
 from prefactor.backbones import open_states
 from prefactor.errors import InputError
 from prefactor.reading import read_object
+from prefactor.serving.package import DESCRIPTION
+from prefactor.tracking.aliases import CHAMPION, registered_name
 
 if TYPE_CHECKING:
     from prefactor.promotion.loading import Loaded
-
-CHAMPION = "champion"
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ def registered(
     from prefactor.promotion.loading import load_version
     from prefactor.tracking.store import client_of, resolve_uri
 
-    loaded = load_version(client_of(resolve_uri(root, tracking_uri)), f"prefactor-{dataset}", version)
+    loaded = load_version(client_of(resolve_uri(root, tracking_uri)), registered_name(dataset), version)
     place = _states_of(dataset, root, loaded.package) if states is None else states
     return Origin(loaded.label, loaded.package, place, loaded)
 
 
 def _states_of(dataset: str, root: Path, package: Path) -> Path:
     """The dataset's cache that was made by the package's backbone."""
-    identity = read_object(package / PACKAGE)["identity"]
+    identity = read_object(package / DESCRIPTION)["identity"]
     places = sorted((root / layout.states(dataset, "*")).parent.glob("*/meta.json"))
     for place in places:
         if _identity(place.parent) == identity:

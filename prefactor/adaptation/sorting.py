@@ -1,6 +1,7 @@
 """Reference pairs brought into the order in which they can be read: a user's rows together, in the order they came."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,6 +9,7 @@ import duckdb
 
 from prefactor.adaptation.source import COLUMNS, USER
 from prefactor.atomic import atomic_file
+from prefactor.disk import written
 from prefactor.errors import InputError
 
 MEMORY = "2GB"  # beyond it DuckDB goes on on the disk
@@ -17,7 +19,8 @@ ROWS = 1_000_000  # of a row group
 def sort_pairs(files: Sequence[Path], path: Path, threads: int, memory: str = MEMORY) -> None:
     """Write the files' pairs to ``path`` by user, bytes ascending; a user's stay in the order of files and rows.
 
-    What does not fit into ``memory`` is spilled into a folder beside ``path``. InputError where that cannot be written.
+    What does not fit into ``memory`` is spilled into a folder beside ``path``. DiskError where that cannot be written,
+    InputError where a file cannot be read or the memory is too little even so.
     """
     columns = ", ".join(COLUMNS)
     with atomic_file(path) as scratch, TemporaryDirectory(prefix=".sort.", dir=path.parent) as spill:
@@ -35,10 +38,27 @@ def sort_pairs(files: Sequence[Path], path: Path, threads: int, memory: str = ME
                     ORDER BY {USER}, filename, file_row_number
                 ) TO '{_quoted(scratch)}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS})
             """
-            try:
+            with _sorting(path, memory):
                 connection.execute(query, {"files": [str(file) for file in files]})
-            except duckdb.Error as error:
-                raise InputError(f"the pairs cannot be sorted ({error}): make room beside {path.parent}") from error
+
+
+@contextmanager
+def _sorting(path: Path, memory: str) -> Iterator[None]:
+    """DuckDB's errors by what is to be done about them."""
+    try:
+        with written(path):
+            yield
+    except duckdb.OutOfMemoryException as error:
+        raise InputError(
+            f"the pairs cannot be sorted in {memory} of memory ({_said(error)}): use fewer threads"
+        ) from error
+    except duckdb.Error as error:
+        raise InputError(f"the pairs cannot be sorted ({_said(error)}): write the file anew that this names") from error
+
+
+def _said(error: duckdb.Error) -> str:
+    """Without the query and advice that follow."""
+    return str(error).partition("\n")[0]
 
 
 def _quoted(path: Path) -> str:

@@ -14,7 +14,6 @@ from prefactor.errors import InputError
 
 USER, CHOSEN, REJECTED = "user_id", "chosen", "rejected"
 COLUMNS = (USER, CHOSEN, REJECTED)
-FOOTER = 8  # bytes at a parquet file's end: how long its footer is, and what it is
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,15 @@ class Source:
         return cls(files, groups)
 
     def digest(self) -> str:
-        """What tells it from other pairs: SHA-256 of the files' names, sizes and footers. Row data is not read."""
+        """What tells it from other pairs: SHA-256 of the files' names and bytes.
+
+        Every byte is read, as it lies there compressed: another label changes neither a file's size nor its footer, and
+        what was found for it before would be kept. 56 MB, 9,000,000 rows, take 0.1 s.
+        """
         found = hashlib.sha256()
         for path in self.files:
-            found.update(f"{path.name} {path.stat().st_size} ".encode() + _footer(path))
+            with reading(path), path.open("rb") as file:
+                found.update(f"{path.name}\0".encode() + hashlib.file_digest(file, "sha256").digest())
         return found.hexdigest()
 
     def batches(self, first: int, last: int, rows: int) -> Iterator[tuple["Place", pa.Table]]:
@@ -128,14 +132,6 @@ def _check_nulls(place: Place, table: pa.Table) -> None:
         if table[name].null_count:
             row = table[name].is_null().combine_chunks().index(True).as_py()
             raise InputError(f"{place.later(row)}: {name} is missing: fill it in or drop the row")
-
-
-def _footer(path: Path) -> bytes:
-    with reading(path), path.open("rb") as file:
-        file.seek(-FOOTER, 2)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(-FOOTER - length, 2)
-        return file.read()
 
 
 @contextmanager

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefactor.adaptation.job import Job
 from prefactor.adaptation.parts import Part, parts_of
+from prefactor.adaptation.places import ABOUT, LOCK, work_of
 from prefactor.adaptation.sorting import sort_pairs
 from prefactor.adaptation.source import Source
 from prefactor.atomic import atomic_folder, write_json
@@ -27,8 +28,7 @@ from prefactor.methods.storage import MODEL, WEIGHTS
 from prefactor.progress import progress
 from prefactor.reading import read_object
 
-ABOUT = "adaptation.json"  # in the output, beside the parts
-PLAN, MODEL_COPY, SORTED, LOCK = "plan.json", "model", "sorted.parquet", "lock"
+PLAN, MODEL_COPY, SORTED = "plan.json", "model", "sorted.parquet"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def opened(job: Job, threads: int = 1) -> Iterator[Work]:
     """
     _check_output(job.out)
     job.check()
-    place = job.out.parent / f".{job.out.name}.parts"
+    place = work_of(job.out)
     with _alone(place, job.out):
         folder = place / job.digest()[:16]
         _remove_others(place, folder.name)
@@ -159,6 +159,14 @@ def _alone(place: Path, out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(f"another run adapts users into {out}: wait until it has ended, or cancel it") from None
-        if not (place / LOCK).exists():  # whoever had it has just finished and cleared everything away
+        if not _lies_at(place / LOCK, lock):  # whoever had it has just finished and cleared everything away
             raise InputError(f"another run has just adapted users into {out}: run it again if that is meant")
         yield
+
+
+def _lies_at(path: Path, file: IO[str]) -> bool:
+    """Is it this very file; somebody else may have begun anew, with a file of theirs."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prefactor.commands.arguments import TrackingUri
 from prefactor.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ def adapt_users(
     dataset: Annotated[
         str | None, typer.Option(help="In place of --model: the registered model of this dataset, and its states.")
     ] = None,
-    version: Annotated[str, typer.Option(help="Which one of it: an alias or a number.")] = "champion",
+    version: Annotated[
+        str | None, typer.Option(help="Which one of it: an alias or a number; the champion unless given.")
+    ] = None,
     states: Annotated[Path | None, typer.Option(help="The cache of the texts' states.")] = None,
     state: Annotated[
         bool, typer.Option("--state", help="Keep what later pairs move on: the user store can start from it.")
@@ -28,9 +31,7 @@ def adapt_users(
     sort: Annotated[bool, typer.Option("--sort", help="Sort the pairs by user first, on the disk beside OUT.")] = False,
     threads: Annotated[int | None, typer.Option(help="Cores to use; all by default.", min=1)] = None,
     root: Annotated[Path, typer.Option(help="The project's root.")] = Path(),
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="The MLflow store; MLFLOW_TRACKING_URI, or mlruns/mlflow.db below the root.")
-    ] = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Adapt to every user of a table, each from their own pairs alone. Memory does not grow with users.
 
@@ -52,9 +53,12 @@ def adapt_users(
     )
 
 
-def _origin(dataset: str | None, version: str, states: Path | None, root: Path, tracking_uri: str | None) -> "Origin":
+def _origin(
+    dataset: str | None, version: str | None, states: Path | None, root: Path, tracking_uri: str | None
+) -> "Origin":
     from prefactor.adaptation.origin import registered
+    from prefactor.tracking.aliases import CHAMPION
 
     if dataset is None:
         raise InputError("which model: name its folder with --model, or a dataset of the registry with --dataset")
-    return registered(dataset, root, version, states, tracking_uri)
+    return registered(dataset, root, version or CHAMPION, states, tracking_uri)

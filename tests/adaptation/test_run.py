@@ -1,5 +1,6 @@
 """A whole job: what it leaves, and that a killed one goes on with nothing lost or doubled."""
 
+import fcntl
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -22,9 +24,10 @@ from prefactor.adaptation import hands
 from prefactor.adaptation.adapter import Adapter
 from prefactor.adaptation.hands import Hands
 from prefactor.adaptation.job import Job
+from prefactor.adaptation.places import ABOUT, work_of
 from prefactor.adaptation.run import adapt_users
 from prefactor.adaptation.source import COLUMNS
-from prefactor.adaptation.work import ABOUT, opened
+from prefactor.adaptation.work import opened
 from prefactor.errors import InputError
 from prefactor.preferences import PairBatch
 from tests.adaptation.worlds import make_batch, make_job, make_model, on_shelf, write_cache
@@ -47,10 +50,6 @@ def told(out: Path) -> pd.DataFrame:
     return pd.read_parquet([path for path in sorted(out.iterdir()) if path.suffix == ".parquet"])
 
 
-def work_of(job: Job) -> Path:
-    return job.out.parent / f".{job.out.name}.parts"
-
-
 def check(job: Job, batch: PairBatch, model: str = "default") -> None:
     """The output holds every user once, as one adaptation of all tells of them, and nothing is left beside it."""
     found, name = told(job.out), make_model(model)
@@ -59,7 +58,7 @@ def check(job: Job, batch: PairBatch, model: str = "default") -> None:
     assert found["pairs"].tolist() == whole.pairs.tolist()
     torch.testing.assert_close(torch.from_numpy(np.stack(found["weight"].tolist())), whole.weight, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(torch.tensor(found["spread"].to_numpy()), whole.spread, rtol=1e-4, atol=1e-5)
-    assert not work_of(job).exists()
+    assert not work_of(job.out).exists()
 
 
 @pytest.mark.parametrize("name", ["published", "default", "unmatched"])
@@ -235,7 +234,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     batch = make_batch([9] * 4_000)
     job = make_job(tmp_path, batch, row_group=180, rows_per_part=180)
     with running(tmp_path, 180) as process:
-        assert eventually(lambda: len(list(work_of(job).glob("*/part-*.parquet"))) >= 5)
+        assert eventually(lambda: len(list(work_of(job.out).glob("*/part-*.parquet"))) >= 5)
         process.send_signal(signal.SIGKILL)
     assert not job.out.exists()
     report = adapt_users(job, threads=2)
@@ -258,3 +257,43 @@ def test_a_cache_that_lacks_a_text_is_named(tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(InputError, match=r"pairs\.parquet: cache .* lacks the states of .* rerun stage embed"):
         adapt_users(replace(job, states=tmp_path / "other"))
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_a_label_that_changed_begins_anew(sort: bool, tmp_path: Path) -> None:
+    """In a file as long as before, of a user whose part is done already."""
+    batch = make_batch(COUNTS)
+    job = make_job(tmp_path, batch, rows_per_part=50, sort=sort)
+    table = pq.read_table(job.pairs)
+
+    def write(chosen: list[str], rejected: list[str]) -> int:
+        other = pa.table({"user_id": table["user_id"], "chosen": chosen, "rejected": rejected})
+        pq.write_table(other, job.pairs, row_group_size=50, compression="none", use_dictionary=False)
+        return job.pairs.stat().st_size
+
+    chosen, rejected = (table[name].to_pylist() for name in ("chosen", "rejected"))
+    size = write(chosen, rejected)
+    with opened(job) as work:
+        Hands(work).adapt(work.parts[0])
+    chosen[1], rejected[1] = rejected[1], chosen[1]
+    assert write(chosen, rejected) == size
+    assert adapt_users(job, threads=1).kept == 0
+    sides = [side.clone() for side in (batch.chosen, batch.rejected)]
+    sides[0][1], sides[1][1] = batch.rejected[1], batch.chosen[1]
+    check(job, replace(batch, chosen=sides[0], rejected=sides[1]))
+
+
+def test_a_lock_that_was_replaced_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder finishes just before it is taken, which clears it away, and somebody else begins anew."""
+    job = make_job(tmp_path, make_batch(COUNTS))
+    take = fcntl.flock
+
+    def taken_late(lock: IO[str], how: int) -> None:
+        lying = work_of(job.out) / "lock"
+        lying.unlink()
+        lying.touch()
+        take(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", taken_late)
+    with pytest.raises(InputError, match="another run has just adapted users into"):
+        adapt_users(job)

@@ -1,5 +1,6 @@
 """Pairs in any order become a user's rows together, in the order they came."""
 
+import resource
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from prefactor.adaptation import sorting
 from prefactor.adaptation.parts import parts_of
 from prefactor.adaptation.sorting import sort_pairs
 from prefactor.adaptation.source import Source
+from prefactor.disk import DiskError
 from prefactor.errors import InputError
 
 
@@ -38,9 +40,28 @@ def test_what_cannot_be_sorted_leaves_nothing(tmp_path: Path) -> None:
     files = scattered(tmp_path)
     out = tmp_path / "out" / "sorted.parquet"
     files[0].write_bytes(b"damaged")
-    with pytest.raises(InputError, match="the pairs cannot be sorted"):
+    with pytest.raises(InputError, match=r"the pairs cannot be sorted \(.*: write the file anew that this names"):
         sort_pairs(files, out, threads=1)
     assert not list(out.parent.iterdir())
+
+
+def test_too_little_memory_is_told_from_a_damaged_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be sorted in 1MB of memory \(.*\): use fewer threads"):
+        sort_pairs(scattered(tmp_path), tmp_path / "out" / "sorted.parquet", threads=8, memory="1MB")
+
+
+def test_a_disk_that_takes_no_more_is_told_from_a_damaged_file(tmp_path: Path) -> None:
+    """By a limit on the size of files."""
+    users = [f"user-{number:09d}" for number in range(50_000)]
+    pq.write_table(pa.table(dict.fromkeys(("user_id", "chosen", "rejected"), users)), tmp_path / "pairs.parquet")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(DiskError, match=r"sorted\.parquet could not be written \(File too large\): raise"):
+            sort_pairs([tmp_path / "pairs.parquet"], tmp_path / "out" / "sorted.parquet", threads=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_little_memory_is_enough(tmp_path: Path) -> None:

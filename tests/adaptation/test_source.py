@@ -58,6 +58,27 @@ def test_its_digest_tells_it_from_others(tmp_path: Path) -> None:
     assert Source.open(path).digest() != first
 
 
+def test_its_digest_tells_a_label_that_changed(tmp_path: Path) -> None:
+    """Of files that are equally long and say the same at their end."""
+    path, found, ends = tmp_path / "pairs.parquet", set(), set()
+    for sides in (["x", "y"], ["y", "x"]):
+        table = pa.table({"user_id": ["a", "a"], "chosen": sides, "rejected": sides[::-1]})
+        pq.write_table(table, path, write_statistics=False)
+        data = path.read_bytes()
+        ends.add(data[-8 - int.from_bytes(data[-8:-4], "little") :])
+        found.add(Source.open(path).digest())
+    assert len(ends) == 1 and len(found) == 2
+
+
+def test_its_digest_tells_the_order_of_files(tmp_path: Path) -> None:
+    for name in ("a.parquet", "b.parquet"):
+        pq.write_table(TABLE, tmp_path / name)
+    pq.write_table(TABLE.slice(1), tmp_path / "b.parquet")
+    first = Source.open(tmp_path).digest()
+    (tmp_path / "a.parquet").rename(tmp_path / "c.parquet")
+    assert Source.open(tmp_path).digest() != first
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
