@@ -20,15 +20,19 @@ def forget(
     root: Annotated[Path, typer.Option(help="The project's root; its studies are searched too.")] = Path(),
     everywhere: Annotated[bool, typer.Option("--everywhere", help="Of every dataset that has the id.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(help="A user store of the online service beside those in data/online: its URL; repeatable."),
+    ] = None,
 ) -> None:
-    """Remove a user from data, caches, models and reports, and keep them out of every rebuild.
+    """Remove a user from data, caches, models, reports and user stores, and keep them out of every rebuild.
 
     Your own input files are not touched. Where users have pseudonyms, the key must be set. Exit code 1 if anything
     is left that mentions the user.
     """
     from prefactor.forgetting.forgetting import forget as forget_user
 
-    report = forget_user(root, user_id, dataset, everywhere, dry_run)
+    report = forget_user(root, user_id, dataset, everywhere, dry_run, store or ())
     for line in lines(report, dry_run):
         print(line)
     if report.left and not dry_run:
@@ -37,7 +41,8 @@ def forget(
 
 def lines(report: "Report", dry_run: bool) -> Iterator[str]:
     """What a person reads of a report."""
-    if report.before and not report.removals:
+    had = bool(report.removals) or any(each.pairs is not None for each in report.online)
+    if report.before and not had:
         yield "The user was forgotten before; nothing of theirs was found."
     yield from _section("Would be removed" if dry_run else "Removed", _removals(report))
     yield from _section("Models that had seen the user", _exposures(report))
@@ -49,7 +54,7 @@ def lines(report: "Report", dry_run: bool) -> Iterator[str]:
         journals = [_from(here, path) for path in report.journals]
         yield from _section("Kept until nothing is left, with the id in it", journals)
     yield from _section("Out of reach", report.elsewhere)
-    if not dry_run:
+    if report.kept_out and not dry_run:
         yield f"Rebuilds leave the user out: {report.listed} says so by a digest. Commit it, then run `dvc repro`."
 
 
@@ -61,7 +66,8 @@ def _section(title: str, rows: Sequence[object]) -> Iterator[str]:
 
 def _removals(report: "Report") -> list[str]:
     here = report.listed.parent
-    rows = [(str(_from(here, removal.place)), removal.what) for _, removal in report.removals]
+    rows = [(each.name.removeprefix(f"{here}/"), each.what()) for each in report.online if each.what()]
+    rows += [(str(_from(here, removal.place)), removal.what) for _, removal in report.removals]
     return _table(rows)
 
 

@@ -15,7 +15,6 @@ from prefactor.reading import read_object
 from prefactor.serving.package import DESCRIPTION, seal
 from prefactor.serving.seal import digest, digests
 
-TAG = "prefactor.package"
 TABLES = {"model_version_tags": ("key", "value"), "logged_model_tags": ("tag_key", "tag_value")}  # of MLflow's store
 PATIENCE = 60.0  # seconds that somebody else may write in the store
 
@@ -47,10 +46,12 @@ def reseal(folder: Path, changed: Collection[str], user_ids: list[str], store: P
 
 
 def _retag(store: Path, before: str, after: str) -> None:
+    from prefactor.tracking.contents import SEAL
+
     with closing(sqlite3.connect(store, timeout=PATIENCE)) as database, database:
         known = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
         for table, (key, value) in TABLES.items():
             if table in known:
                 database.execute(
-                    f"UPDATE {table} SET {value} = ? WHERE {key} = ? AND {value} = ?", (after, TAG, before)
+                    f"UPDATE {table} SET {value} = ? WHERE {key} = ? AND {value} = ?", (after, SEAL, before)
                 )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prefactor import layout
+from prefactor.forgetting.adapted import in_adapted
 from prefactor.forgetting.dvc_cache import unlink
 from prefactor.forgetting.exposure import UNKNOWN
 from prefactor.forgetting.journal import Finding
@@ -13,9 +14,10 @@ from prefactor.forgetting.posteriors import has_rows_of_users, in_model
 from prefactor.forgetting.registry import BY_USER, STORE, in_evaluation
 from prefactor.forgetting.removal import Removal, whole_file, whole_folder
 from prefactor.forgetting.states import in_states
-from prefactor.forgetting.workspace import GENERATED, LIKELIHOODS, is_output, walk
+from prefactor.forgetting.workspace import GENERATED, LIKELIHOODS, SWEEPS, Workspace, is_output, walk
 from prefactor.methods.storage import MODEL, USER_IDS, USER_TENSORS
 from prefactor.reading import read_object
+from prefactor.sweeping.settings import FILE as SETTINGS
 
 MIB = 2**20
 PAGE = Path("reports", "index.html")  # shows single people and some of their texts, without their ids
@@ -47,15 +49,31 @@ def _generated(look: Look, findings: Mapping[str, Finding], hits: Hits) -> list[
 
 
 def _steps_of_all(look: Look, findings: Mapping[str, Finding], hits: Sequence[Path]) -> Iterator[Removal]:
-    """Files about no dataset in particular: log-probabilities are rewritten, other outputs go."""
+    """Files about no dataset in particular: log-probabilities are rewritten, other outputs go, sweeps whole."""
     text_ids = frozenset().union(*(finding.traces.hashes for finding in findings.values()))
     kept = look.workspace.root.joinpath(*LIKELIHOODS)
     parts = [path for path in hits if kept in path.parents and path.match(PARTS)]
     for folder in dict.fromkeys(path.parent for path in parts):
         yield in_likelihoods(folder, text_ids)
+    judged = [folder for name, finding in findings.items() if finding.role for folder in _sweeps(look.workspace, name)]
+    mentioning = filter(None, (_sweep(look.workspace, path) for path in hits))
+    yield from map(whole_folder, dict.fromkeys([*judged, *mentioning]))
     for path in hits:
-        if path not in parts and is_output(look.workspace.relative(path)):
+        done = path in parts or _sweep(look.workspace, path) is not None
+        if not done and is_output(look.workspace.relative(path)):
             yield whole_file(path)
+
+
+def _sweeps(workspace: Workspace, dataset: str) -> list[Path]:
+    """Sweeps on a dataset: their outcomes hold a figure for every user who judged, without ids, in their order."""
+    found = sorted(workspace.root.joinpath(*SWEEPS).glob(f"*/{SETTINGS}"))
+    return [path.parent for path in found if read_object(path).get("dataset") == dataset]
+
+
+def _sweep(workspace: Workspace, path: Path) -> Path | None:
+    """The folder of the sweep that a file is part of: outcomes and what draws trials hold together."""
+    parts = workspace.relative(path).parts
+    return workspace.root.joinpath(*parts[:3]) if parts[:2] == SWEEPS and len(parts) > 3 else None
 
 
 def _steps_of(
@@ -69,6 +87,9 @@ def _steps_of(
         if removal := in_states(cache, finding.traces.hashes):
             yield removal
             done.append(cache)
+    for removal in in_adapted(root, name, hits, user_ids):
+        yield removal
+        done.append(removal.place)
     done.append(root / layout.prepared(name))
     for path in hits:
         if not any(folder in path.parents for folder in done):

@@ -14,6 +14,7 @@ KEPT = ("data", "models", "reports", "mlruns", ".prefect", ".dvc/tmp")
 STUDIES = "studies"
 EXPERIMENT = "prefactor-"  # begins the name of a dataset's experiment, and of its folder of artifacts
 OF_DATASETS = {  # what is followed by a folder per dataset
+    ("data", "adapted"),
     ("data", "checkpoints"),
     ("data", "prepared"),
     ("data", "split"),
@@ -39,8 +40,9 @@ GENERATED = {  # by language models, about people; most of it does not say about
     ("reports", "generation"),
     ("reports", "texts"),
 }
-LIKELIHOODS = ("data", "likelihoods")
-FOLDERS_OF_ALL = {("reports", "plots"), ("reports", "search"), LIKELIHOODS, *GENERATED}
+LIKELIHOODS, SWEEPS = ("data", "likelihoods"), ("data", "sweeps")
+FOLDERS_OF_ALL = {("reports", "plots"), ("reports", "search"), LIKELIHOODS, SWEEPS, *GENERATED}
+STORES, STORE = ("data", "online"), ".db"  # of the online service: where they lie, and how a file's name ends
 DATABASE_PARTS = ("-wal", "-shm", "-journal")  # of SQLite, which reads them with their database
 JOURNAL = ".forgetting-"  # begins the name of the record of a forgetting that has not ended
 
@@ -57,11 +59,15 @@ class Workspace:
     owned: frozenset[Path] = frozenset()
 
     def files(self) -> Iterator[Path]:
-        """Every file below the places where the pipeline keeps things, but for inputs, which are their owner's."""
+        """Every file below the places where the pipeline keeps things, but for inputs, which are their owner's.
+
+        Nor user stores, which are asked, not searched: they have people as digests.
+        """
         inputs = self.owned
         for place in KEPT:
             for path in walk(self.root / place):
                 own = path.name.startswith(JOURNAL) or path.name.endswith(DATABASE_PARTS)
+                own = own or is_store(self.relative(path))
                 if not own and not inputs & {path.resolve(), *path.resolve().parents}:
                     yield path
 
@@ -127,6 +133,11 @@ def dataset_of_file(path: PurePath) -> str | None:
     if parts[0] == "models" and len(parts) <= MADE_AT["bases" if parts[1:2] == ("bases",) else "models"]:
         return None
     return dataset_of(path.parent)
+
+
+def is_store(path: PurePath) -> bool:
+    """Is a file, as seen from its workspace, a user store of the online service."""
+    return path.parts[:-1] == STORES and path.suffix == STORE
 
 
 def is_output(path: PurePath) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from prefactor.errors import InputError
-from prefactor.forgetting.workspace import dataset_of, is_output, walk, workspaces
+from prefactor.forgetting.workspace import Workspace, dataset_of, is_output, walk, workspaces
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,9 @@ from prefactor.forgetting.workspace import dataset_of, is_output, walk, workspac
         ("models/bases/talks/minilm/bt/default/training.json", "talks"),
         ("reports/evaluation/talks/minilm/bt/default/users.parquet", "talks"),
         ("mlruns/artifacts/prefactor-talks/1/artifacts/evaluation/users.parquet", "talks"),
+        ("data/adapted/talks/part-00000.parquet", "talks"),
+        ("data/adapted/.talks.parts/0123/part-00000.parquet", "talks"),
+        ("data/sweeps/try/report.html", None),
         ("reports/index.html", None),
         ("reports/search/bt/configurations.csv", None),
         ("mlruns/mlflow.db", None),
@@ -47,6 +50,14 @@ def test_inputs_are_their_owners_wherever_they_lie(tmp_path: Path) -> None:
         "data/prepared/mine/pairs.parquet",
         "reports/index.html",
     ]
+
+
+def test_user_stores_are_not_searched_but_what_lies_beside_them_is(tmp_path: Path) -> None:
+    (tmp_path / "data" / "online").mkdir(parents=True)
+    for name in ("talks.db", "talks.db-wal", "talks.db.lock", "keys", "pool.parquet"):
+        (tmp_path / "data" / "online" / name).touch()
+    found = Workspace(tmp_path, tmp_path).files()
+    assert [path.name for path in found] == ["keys", "pool.parquet", "talks.db.lock"]
 
 
 def test_linked_folders_are_walked_once(tmp_path: Path) -> None:
@@ -78,6 +89,9 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
         ("data/prepared/talks/pairs.parquet", True),
         ("models/talks/minilm/bt/default/seed-0/users.json", True),
         ("models/bases/talks/minilm/bt/default/training.json", True),
+        ("data/adapted/talks/part-00000.parquet", True),
+        ("data/sweeps/try/study.db", True),
+        ("data/online/keys", False),
         ("reports/index.html", True),
         ("reports/.index.html.x1y2z3", True),
         ("reports/search/bt/configurations.csv", True),
