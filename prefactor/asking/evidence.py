@@ -12,7 +12,7 @@ import torch
 from prefactor.errors import InputError
 from prefactor.methods.vrf import VRF
 
-POWER = 0.5  # of the evidence: of 1, 1/2 and 1/4 the best by log loss of validation users who were asked at random
+POWER = 0.5  # of the evidence; docs/asking.md says how it was chosen
 
 
 def by_evidence(model: VRF, power: float = POWER) -> VRF:

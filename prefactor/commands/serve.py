@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from prefactor.commands.arguments import TrackingUri
 from prefactor.errors import InputError
 
 NONE = "none"  # in place of a store's address
@@ -24,11 +25,21 @@ def serve(
     ] = None,
     states: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder of texts' states, e.g. data/states/stylebench/stylelm; repeatable."),
+        typer.Option(
+            help="A folder of texts' states, e.g. data/states/stylebench/stylelm; repeatable. With --dataset those in "
+            "data/states/DATASET below the root that are of the champion's backbone, unless given."
+        ),
     ] = None,
     pool: Annotated[
         Path | None, typer.Option(help="A parquet file of questions to ask: columns prompt, first, second.")
     ] = None,
+    by_evidence: Annotated[
+        bool,
+        typer.Option(
+            "--by-evidence",
+            help="Know users by their answers alone: where what is observed are answers to questions of --pool.",
+        ),
+    ] = False,
     keys: Annotated[
         Path | None, typer.Option(help="The file of API keys; without one only this machine may call.")
     ] = None,
@@ -48,9 +59,7 @@ def serve(
     seconds: Annotated[float, typer.Option(help="That a request may take.")] = 30.0,
     watch_seconds: Annotated[float, typer.Option(help="Between looks for another champion, and for new keys.")] = 15.0,
     root: Annotated[Path, typer.Option(help="The project's root.")] = Path(),
-    tracking_uri: Annotated[
-        str | None, typer.Option(help="The MLflow store; MLFLOW_TRACKING_URI, or mlruns/mlflow.db below the root.")
-    ] = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Rank, observe, ask, explain and forget over HTTP. The page /docs says how to call it.
 
@@ -74,7 +83,6 @@ def serve(
         hosts=None if keys is not None else tuple(dict.fromkeys(("localhost", "127.0.0.1", "[::1]", host))),
         body_bytes=body_bytes,
         rate=rate,
-        processes=workers,
         concurrent=concurrent,
         texts=texts,
         seconds=seconds,
@@ -92,8 +100,10 @@ def serve(
         store=None if store == NONE else store,
         own_store=store is None and dataset is not None,
         states=tuple(states or ()),
+        own_states=not states and dataset is not None,
         remembered=remembered,
         pool=pool,
+        by_evidence=by_evidence,
         watch_seconds=watch_seconds,
         settings=settings,
     )

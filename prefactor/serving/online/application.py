@@ -29,11 +29,11 @@ from prefactor.serving.online.bodies import (
 )
 from prefactor.serving.online.document import add_pages, failures, request_body
 from prefactor.serving.online.failures import Failure
-from prefactor.serving.online.gate import Gate, KeyRing
+from prefactor.serving.online.gate import Gate
 from prefactor.serving.online.intake import read_body
-from prefactor.serving.online.keys import Keys
 from prefactor.serving.online.logs import make_log, pseudonym
 from prefactor.serving.online.record import Record, problem
+from prefactor.serving.online.ring import KeyRing
 from prefactor.serving.online.service import Service
 from prefactor.serving.online.settings import Settings
 
@@ -81,6 +81,10 @@ class Routes:
     async def model(self) -> Response:
         """Which model answers."""
         return answer(self._service.card())
+
+    async def health(self) -> Response:
+        """Which version of the model answers, and what is amiss; the same as /health/ready."""
+        return answer(self._service.ready())
 
     async def live(self) -> Response:
         """Whether the process answers at all."""
@@ -138,13 +142,19 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    ring = keys or KeyRing(None if settings.keys is None else Keys.read(settings.keys))
+    ring = keys or _ring(settings)
     _add_routes(app, Routes(service, settings))
     add_pages(app, keyed=ring.keys is not None)
     app.add_exception_handler(HTTPException, _unrouted)
     app.add_middleware(Gate, settings=settings, metrics=service.metrics, keys=ring)
     app.add_middleware(Record, log=log or make_log(), metrics=service.metrics)  # the last one added is the first to see
     return app
+
+
+def _ring(settings: Settings) -> KeyRing:
+    ring = KeyRing(settings.keys)
+    ring.renew()  # says what is amiss with the file
+    return ring
 
 
 def answer(found: BaseModel) -> Response:
@@ -167,6 +177,7 @@ def _add_routes(app: FastAPI, routes: Routes) -> None:
         "/v1/users/{user_id:path}", routes.forget, methods=["DELETE"], response_model=Forgotten, responses=forgetting
     )
     app.add_api_route("/v1/model", routes.model, response_model=ModelCard, responses=failures(*LET_IN))
+    app.add_api_route("/health", routes.health, response_model=Ready, responses=failures(421))
     app.add_api_route("/health/live", routes.live, response_model=Live, responses=failures(421))
     app.add_api_route("/health/ready", routes.ready, response_model=Ready, responses=failures(421))
     said = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **failures(*LET_IN)}

@@ -197,10 +197,11 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether requests are answered, and what is amiss meanwhile.
+    """Whether requests are answered, by which ``model``, its name and version, and what is amiss meanwhile.
 
     ``store`` is ``up``, ``down`` or ``none``, ``registry`` ``up``, ``down`` or ``none``; ``refused`` says which newer
-    model is not served and why, ``preparing`` which one is being made ready.
+    model is not served, ``preparing`` which one is being made ready, ``keys`` what is amiss with their file. The log
+    has more.
     """
 
     ready: bool
@@ -209,6 +210,7 @@ class Ready(BaseModel):
     registry: Literal["up", "down", "none"]
     preparing: str | None
     refused: str | None
+    keys: str | None
 
 
 class Problem(BaseModel):

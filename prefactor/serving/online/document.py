@@ -11,10 +11,24 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
 from prefactor.serving.online.bodies import AskBody, ObserveBody, Problem, RankBody
+from prefactor.serving.online.gate import is_open
 
 PAGE, FILES = "/docs", "/docs/files"
 PLACE = "#/components/schemas/{model}"
-BODIES: tuple[type[BaseModel], ...] = (RankBody, ObserveBody, AskBody)
+PAIR = {
+    "prompt": "How long does an egg need?",
+    "chosen": "Eight minutes.",
+    "rejected": "Lovely question! Eight minutes, I think.",
+}
+BODIES: dict[type[BaseModel], dict[str, Any]] = {  # and what the page begins with where one is tried out
+    RankBody: {
+        "user_id": "visitor-1",
+        "prompt": "How do I keep tea warm?",
+        "responses": ["In a flask.", "Perhaps you might consider a flask?"],
+    },
+    ObserveBody: {"user_id": "visitor-1", "pairs": [PAIR], "key": "answer-1"},
+    AskBody: {"user_id": "visitor-1", "n": 1},
+}
 KEY = {"type": "http", "scheme": "bearer", "description": "A key that `prefactor serve --make-key NAME` made."}
 # What the page may load: its own files, and the lines in it that start it.
 POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
@@ -82,16 +96,17 @@ def _document(app: FastAPI, keyed: bool) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    for kind in BODIES:
+    for kind, example in BODIES.items():
         schema = kind.model_json_schema(ref_template=PLACE)
         schemas |= schema.pop("$defs", {})
+        schema["examples"] = [example]
         schemas[kind.__name__] = schema
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["responses"].pop("422", None)  # FastAPI's own check of what is in a path, which takes any text
-            if keyed and not path.startswith("/health/"):
+            if keyed and not is_open(path):
                 operation["security"] = [{"key": []}]
     if keyed:
         components["securitySchemes"] = {"key": KEY}

@@ -82,7 +82,9 @@ class Embedder:
         for job in jobs:
             job.waiting -= 1
             if not job.waiting:
-                self._queue.pop((id(job.reader), job.text), None)
+                key = (id(job.reader), job.text)
+                if self._queue.get(key) is job:  # one that came after it was read may wait there for others
+                    del self._queue[key]
                 if job.done.done() and not job.done.cancelled():
                     job.done.exception()  # an error that nobody stayed to hear is none of the loop's
 

@@ -7,12 +7,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prefactor.serving.online.failures import Failure, later
-from prefactor.serving.online.keys import Keys
 from prefactor.serving.online.metrics import Metrics
 from prefactor.serving.online.rates import Rates
+from prefactor.serving.online.ring import KeyRing
 from prefactor.serving.online.settings import Settings
 
-OPEN = ("/health/", "/docs", "/openapi.json")  # paths that need no key
+OPEN = ("/health", "/docs", "/openapi.json")  # paths that need no key, and what is below them
 NOBODY = "nobody"  # the caller where there are no keys
 SCHEME = "bearer"
 
@@ -20,12 +20,12 @@ SCHEME = "bearer"
 class Gate:
     """ASGI middleware. ``keys`` may be replaced while it works; the caller's name goes on as ``state["caller"]``."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, keys: "KeyRing") -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, keys: KeyRing) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
         self._keys = keys
-        self._rates = Rates(settings.rate, settings.processes) if settings.rate else None
+        self._rates = Rates(settings.rate, settings.shared) if settings.rate else None
         self._working = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +33,7 @@ class Gate:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         self._check_host(headers)
-        if scope["path"].startswith(OPEN):
+        if is_open(scope["path"]):
             return await self._app(scope, receive, send)
         caller = scope["state"]["caller"] = self._caller(headers)
         self._check_rate(caller)
@@ -73,11 +73,9 @@ class Gate:
             raise later(f"{caller} may send {self._settings.rate}: wait {wait:.1f} s", wait, status=429)
 
 
-class KeyRing:
-    """The keys that hold now."""
-
-    def __init__(self, keys: Keys | None) -> None:
-        self.keys = keys
+def is_open(path: str) -> bool:
+    """Whether a path may be asked for without a key."""
+    return any(path == one or path.startswith(f"{one}/") for one in OPEN)
 
 
 def is_loopback(host: str) -> bool:

@@ -7,9 +7,11 @@ from typing import cast
 
 import numpy as np
 
-from prefactor.backbones import Backbone, States, open_states
+from prefactor.asking.evidence import by_evidence
+from prefactor.backbones import Backbone, States
 from prefactor.errors import InputError
 from prefactor.serving.model import PersonalRanker
+from prefactor.serving.online.caches import Caches
 from prefactor.serving.online.champions import Champion
 from prefactor.serving.online.metrics import Metrics
 from prefactor.serving.online.questions import read_questions
@@ -26,21 +28,21 @@ TRY = Request(prompt="How long does an egg need?", responses=["Eight minutes.", 
 class Preparer:
     """What every model is served with.
 
-    ``states`` are folders of caches, ``remembered`` the texts whose states are kept in memory, ``pool`` a file of
-    questions.
+    ``caches`` say where states of texts lie, ``remembered`` how many are kept in memory; ``pool`` is a file of
+    questions; ``by_evidence`` knows users by their answers alone (``asking.evidence``).
     """
 
     store: UserStore | None
-    states: Sequence[Path]
+    caches: Caches
     remembered: int
     pool: Path | None
     metrics: Metrics
+    by_evidence: bool = False
 
     def first(self, champion: Champion) -> Current:
         """Ready to answer. InputError where a cache is not of its backbone."""
         backbone = cast(Backbone, champion.served.ranker.backbone)
-        caches = [open_states(folder, backbone.identity()) for folder in self.states]
-        return self._current(champion, self._texts(backbone, caches))
+        return self._current(champion, self._texts(backbone, self.caches.first(backbone.identity())))
 
     def next(self, champion: Champion, before: Current, told: Callable[[str], object]) -> Current:
         """The same for a model that follows another, whose texts' states are kept where the backbone is the same.
@@ -50,16 +52,11 @@ class Preparer:
         backbone = cast(Backbone, champion.served.ranker.backbone)
         if backbone.identity() == before.texts.backbone.identity():
             return self._current(champion, before.texts)
-        caches = []
-        for folder in self.states:
-            try:
-                caches.append(open_states(folder, backbone.identity()))
-            except InputError as error:
-                told(str(error))
-        return self._current(champion, self._texts(backbone, caches))
+        return self._current(champion, self._texts(backbone, self.caches.next(backbone.identity(), told)))
 
     def _current(self, champion: Champion, texts: TextStates) -> Current:
-        model, known = champion.served.ranker.model, champion.served.ranker.known
+        trained, known = champion.served.ranker.model, champion.served.ranker.known
+        model = by_evidence(trained) if self.by_evidence else trained
         empty = champion.served.empty_prompts
         ranker = PersonalRanker(model, texts, known)
         _try_out(ranker, champion.label)

@@ -1,86 +1,65 @@
-"""How many requests a caller may send: a moving window per key, by the monotonic clock."""
+"""How many requests a caller may send: a moving window per key, by the monotonic clock, for all processes together."""
 
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
 import time
-from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from limits import RateLimitItem, parse_many
-from limits.storage import MovingWindowSupport, Storage
-from limits.strategies import MovingWindowRateLimiter
 
 from prefactor.errors import InputError
 
-
-class MonotonicWindows(Storage, MovingWindowSupport):
-    """Times of the latest requests, in this process's memory, for `limits`.
-
-    Its own storage in memory goes by the clock on the wall: set back by an hour, that would refuse callers for an
-    hour. Only the service's event loop uses this.
-    """
-
-    STORAGE_SCHEME = None  # not to be had by a URL
-    base_exceptions = ()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._times: defaultdict[str, deque[float]] = defaultdict(deque)
-
-    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count a request in if there is room for it in the window."""
-        times = self._recent(key, expiry)
-        if len(times) + amount > limit:
-            return False
-        times.extend([time.monotonic()] * amount)
-        return True
-
-    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """When the oldest request in the window came, and how many are in it."""
-        times = self._recent(key, expiry)
-        return (times[0] if times else time.monotonic()), len(times)
-
-    def _recent(self, key: str, expiry: int) -> deque[float]:
-        times, start = self._times[key], time.monotonic() - expiry
-        while times and times[0] <= start:
-            times.popleft()
-        return times
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        raise NotImplementedError
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        count = len(self._times)
-        self._times.clear()
-        return count
-
-    def clear(self, key: str) -> None:
-        self._times.pop(key, None)
+NEXT, FREE = struct.Struct("=q"), struct.Struct("=d")
 
 
 class Rates:
-    """The limit that every caller has, e.g. ``600/minute``, of which each of ``share`` processes lets its part pass."""
+    """The limit that every caller has, e.g. ``600/minute``. Only the service's event loop uses this.
 
-    def __init__(self, limit: str, share: int = 1) -> None:
-        whole = parse_rate(limit)
-        amount = max(1, whole.amount // share)
-        self.limit = type(whole)(amount, whole.multiples)
-        self._windows = MonotonicWindows()
-        self._limiter = MovingWindowRateLimiter(self._windows)
+    A caller has as many places as the limit has requests, each with the second from which on it is free again; they
+    are taken in turn, so that the next is the one taken longest ago, and no window of the limit's length ever holds
+    more. The clock is the monotonic one, the same for all processes of a machine: by the clock on the wall, set back
+    by an hour, callers would be refused for an hour.
+    """
+
+    def __init__(self, limit: str, shared: Path | None = None) -> None:
+        """``shared`` is a folder, the same for all processes that the limit is for together."""
+        self._limit = parse_rate(limit)
+        self._shared = shared
+        self._own: dict[str, mmap.mmap] = {}
+        self._size = NEXT.size + self._limit.amount * FREE.size
 
     def take(self, caller: str) -> float | None:
         """None where a caller's request is within the limit, else the seconds until one is."""
-        if self._limiter.hit(self.limit, caller):
+        with self._places(caller) as places:
+            (turn,) = NEXT.unpack_from(places)
+            at = NEXT.size + turn * FREE.size
+            (free,), now = FREE.unpack_from(places, at), time.monotonic()
+            if free > now:
+                return float(free - now)
+            FREE.pack_into(places, at, now + self._limit.get_expiry())
+            NEXT.pack_into(places, 0, (turn + 1) % self._limit.amount)
             return None
-        expiry = self.limit.get_expiry()
-        oldest, _ = self._windows.get_moving_window(self.limit.key_for(caller), self.limit.amount, expiry)
-        return max(0.0, oldest + expiry - time.monotonic())
+
+    @contextmanager
+    def _places(self, caller: str) -> Iterator[mmap.mmap]:
+        """A caller's places, which no other process takes meanwhile. They need room as they are taken."""
+        if self._shared is None:
+            yield self._own.get(caller) or self._own.setdefault(caller, mmap.mmap(-1, self._size))
+            return
+        name = hashlib.sha256(caller.encode()).hexdigest()  # there are file systems that know no capitals
+        file = os.open(self._shared / f"rate-{name}", os.O_RDWR | os.O_CREAT, 0o600)  # not kept: keys may be many
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            os.ftruncate(file, self._size)  # what is there stays
+            with mmap.mmap(file, self._size) as places:
+                yield places
+        finally:
+            os.close(file)  # and the lock is gone, as with a process that is killed
 
 
 def parse_rate(text: str) -> RateLimitItem:

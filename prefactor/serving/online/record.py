@@ -68,7 +68,7 @@ class Record:
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         self._metrics.requests.labels(method, route, status or CLOSED).inc()
         self._metrics.seconds.labels(route).observe(seconds)
-        if route.startswith("/health/"):
+        if route.startswith("/health"):
             return
         more = {name: state[name] for name in ("caller", "user", "model") if name in state}
         milliseconds = round(1000 * seconds, 2)

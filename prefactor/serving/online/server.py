@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 
 from prefactor import layout
 from prefactor.errors import InputError
-from prefactor.serving.online.gate import KeyRing, is_loopback
+from prefactor.scratch import scratch_folder
+from prefactor.serving.online.gate import is_loopback
 from prefactor.serving.online.keys import Keys
 from prefactor.serving.online.metrics import FOLDER
+from prefactor.serving.online.ring import KeyRing
 from prefactor.serving.online.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from prefactor.serving.online.caches import Caches
     from prefactor.serving.online.champions import Champions
     from prefactor.serving.users.store import UserStore
 
@@ -38,8 +41,10 @@ HANG_SECONDS = 60  # after which a process that does not answer its parent is re
 class Options:
     """What ``prefactor serve`` is told. One of ``dataset`` and ``package`` names the model.
 
-    ``states`` are folders of caches, ``remembered`` the texts whose states are kept in memory; ``pool`` is a file of
-    questions; ``store`` the address of the user store, or ``own_store``: the dataset's own, a file below the root.
+    ``states`` are folders of caches, and with ``own_states`` the dataset's own that are of a model's backbone;
+    ``remembered`` is how many texts' states are kept in memory. ``pool`` is a file of questions, and ``by_evidence``
+    knows users by their answers to them. ``store`` is the address of the user store, or ``own_store``: the dataset's
+    own, a file below the root.
     ``watch_seconds`` pass between looks for another champion.
     """
 
@@ -54,8 +59,10 @@ class Options:
     store: str | None = None
     own_store: bool = False
     states: tuple[Path, ...] = ()
+    own_states: bool = False
     remembered: int = 100_000
     pool: Path | None = None
+    by_evidence: bool = False
     watch_seconds: float = 15.0
     settings: Settings = field(default_factory=Settings)
 
@@ -82,14 +89,15 @@ def serve(options: Options) -> int:
 
     from prefactor.serving.online.logs import uvicorn_logging
 
-    if options.settings.keys is not None:
-        Keys.read(options.settings.keys)
+    keys = None if options.settings.keys is None else Keys.read(options.settings.keys)
     with ExitStack() as stack:
         place = stack.enter_context(bound(options.host, options.port))
         if options.workers > 1:
-            os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="prefactor-metrics-"))
+            shared = stack.enter_context(scratch_folder(Path(tempfile.gettempdir(), "prefactor-processes")))
+            os.environ[FOLDER] = str(shared)
+            options = replace(options, settings=replace(options.settings, shared=shared))
         config = uvicorn.Config(
-            partial(build, options),
+            partial(build, options, keys),
             factory=True,
             workers=options.workers,
             host=options.host,
@@ -125,16 +133,20 @@ def bound(host: str, port: int) -> socket.socket:
     return place
 
 
-def build(options: Options) -> "FastAPI":
-    """The application of one process. Ends the process, for good, if it cannot be had."""
+def build(options: Options, keys: Keys | None) -> "FastAPI":
+    """The application of one process. Ends the process, for good, if it cannot be had.
+
+    ``keys`` are those of the service's start: of a process that is started again they hold on though the file is at
+    fault by then.
+    """
     try:
-        return _build(options)
+        return _build(options, keys)
     except InputError as error:
         print(f"prefactor: {error}", file=sys.stderr, flush=True)
         sys.exit(STARTUP_FAILURE)
 
 
-def _build(options: Options) -> "FastAPI":
+def _build(options: Options, keys: Keys | None) -> "FastAPI":
     import torch
 
     from prefactor.serving.online.application import create_app
@@ -152,19 +164,23 @@ def _build(options: Options) -> "FastAPI":
     log, metrics = make_log(), Metrics()
     champions = _champions(options)
     champion = champions.load(champions.newest())
-    preparer = Preparer(_store(options), options.states, options.remembered, options.pool, metrics)
+    preparer = Preparer(
+        _store(options), _caches(options), options.remembered, options.pool, metrics, options.by_evidence
+    )
     current = preparer.first(champion)
     service = Service(current, metrics, Embedder(options.settings.texts))
-    keys = options.settings.keys
-    ring = KeyRing(None if keys is None else Keys.read(keys))
+    ring = KeyRing(options.settings.keys, keys)
 
     def renew_keys() -> None:
-        if keys is not None:
-            ring.keys = Keys.read(keys)
+        try:
+            ring.renew()
+        finally:
+            service.news.keys = ring.trouble
 
     watch = Watch(service, champions, preparer, options.watch_seconds, log, renew_keys)
     tidy()
-    log.info("ready", model=current.label, host=options.host, port=options.port)
+    caches = [str(folder) for folder in current.texts.caches]
+    log.info("ready", model=current.label, host=options.host, port=options.port, states=caches)
     return create_app(service, options.settings, keys=ring, log=log, beside=watch)
 
 
@@ -177,6 +193,13 @@ def _champions(options: Options) -> "Champions":
 
     assert options.dataset is not None
     return InRegistry(client_of(resolve_uri(options.root, options.tracking_uri)), options.dataset)
+
+
+def _caches(options: Options) -> "Caches":
+    from prefactor.serving.online.caches import Caches
+
+    own = options.own_states and options.dataset is not None
+    return Caches(options.states, options.root / layout.states(options.dataset or "", "") if own else None)
 
 
 def _store(options: Options) -> "UserStore | None":

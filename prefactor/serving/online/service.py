@@ -59,12 +59,16 @@ class Current:
 
 @dataclass
 class News:
-    """What is going on beside answering: whether store and registry answer, and what became of a newer model."""
+    """What is going on beside answering: whether store and registry answer, and what became of a newer model.
+
+    Anybody may read it: it names no file, and nobody.
+    """
 
     store: Health = "none"
     registry: Health = "none"
     preparing: str | None = None
     refused: str | None = None
+    keys: str | None = None
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Service:
     embedder: Embedder
     news: News = field(default_factory=News)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(STORE_THREADS, "store"))
+    choosing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "choosing"))
 
     def __post_init__(self) -> None:
         self.metrics.model.labels(self.current.label).set(1)
@@ -119,7 +124,7 @@ class Service:
         standing = await self._standing(now, body.user_id)
         answered = await self._answered(now, body.user_id)
         asking = standing.state, body.criterion, body.n, answered, body.skip or []
-        chosen = await self._aside(now.questions.choose, *asking)
+        chosen = await self._aside(self.choosing, now.questions.choose, *asking)
         return Asked(
             model=now.label,
             criterion=body.criterion,
@@ -157,12 +162,14 @@ class Service:
             registry=news.registry,
             preparing=news.preparing,
             refused=news.refused,
+            keys=news.keys,
         )
 
     def close(self) -> None:
         """Begin nothing more."""
         self.embedder.close()
-        self.threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self.threads, self.choosing):
+            threads.shutdown(wait=True, cancel_futures=True)
 
     async def _gathered(self, now: Current, request: Request) -> tuple[FlatRequests, Read, Standing]:
         """All that judging a request needs."""
@@ -197,7 +204,7 @@ class Service:
     async def _stored(self, call: Callable[..., T], *arguments: Any) -> T:
         """A call of the store, in a thread; whether it answered is remembered."""
         try:
-            found = await self._aside(call, *arguments)
+            found = await self._aside(self.threads, call, *arguments)
         except StoreUnavailableError:
             self.store_is("down")
             raise
@@ -205,9 +212,9 @@ class Service:
             self.store_is("up")
         return found
 
-    async def _aside(self, call: Callable[..., T], *arguments: Any) -> T:
+    async def _aside(self, threads: ThreadPoolExecutor, call: Callable[..., T], *arguments: Any) -> T:
         """A call in a thread, while others are answered."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, call, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(threads, call, *arguments)
 
     def store_is(self, health: Health) -> None:
         """Remember whether the store answers."""

@@ -16,7 +16,7 @@ class Settings:
                  otherwise reach it under a name of its own
     body_bytes   of one request
     rate         requests a key may send, e.g. 600/minute; None: any number
-    processes    that share the rate
+    shared       the folder by which several processes count requests together; None: there is one process
     concurrent   requests that one process works on at once; more are refused
     texts        that may wait to be embedded, in one process
     seconds      that one request may take
@@ -27,14 +27,14 @@ class Settings:
     hosts: tuple[str, ...] | None = None
     body_bytes: int = 4_000_000
     rate: str | None = None
-    processes: int = 1
+    shared: Path | None = None
     concurrent: int = 64
     texts: int = 1_024
     seconds: float = 30.0
     log_secret: bytes = b""
 
     def __post_init__(self) -> None:
-        for name in ("body_bytes", "processes", "concurrent", "texts"):
+        for name in ("body_bytes", "concurrent", "texts"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.seconds > 0:

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -53,6 +54,11 @@ class TextStates:
         self._truncated = np.zeros(size, bool)
         self._row: OrderedDict[str, int] = OrderedDict()  # by text id, the one used last at the end
         self._lock = threading.Lock()
+
+    @property
+    def caches(self) -> list[Path]:
+        """The folders of its caches."""
+        return [cache.folder for cache in self._caches]
 
     def encode(self, prompts: Sequence[str], responses: Sequence[str]) -> Recalled:
         """The states of T texts, those that are missing read by the backbone."""

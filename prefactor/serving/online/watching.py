@@ -19,7 +19,7 @@ AGAIN_SECONDS = 600.0  # after which a refused champion is tried again: perhaps 
 
 
 class Watch:
-    """A look every so many seconds, in a thread of its own. Whatever goes wrong, the model that answers goes on.
+    """A look every so many seconds, in threads of its own. Whatever goes wrong, the model that answers goes on.
 
     A champion that fails its checks is refused, for some minutes; what merely did not answer is tried again at the
     next look.
@@ -34,7 +34,7 @@ class Watch:
         log: Any,
         beside: Callable[[], object] = lambda: None,
     ) -> None:
-        """``beside`` is done at every look too."""
+        """``beside`` is done at every look too, in another thread: it does not wait while a champion is loaded."""
         self._service = service
         self._champions = champions
         self._preparer = preparer
@@ -44,32 +44,50 @@ class Watch:
         self._stop = threading.Event()
         self._ready: Current | None = None  # loaded, but not yet in charge
         self._refused, self._until = "", 0.0
+        self._why: str | None = None
         self._reencoded = ""
         self._said: dict[str, str] = {}
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """For as long as the block lasts."""
-        thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        thread.start()
+        looks = {"watch": self._look_at_models, "beside": self._look_beside}
+        threads = [
+            threading.Thread(target=self._run, args=[look], name=name, daemon=True) for name, look in looks.items()
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             self._stop.set()
-            thread.join(LEAVE_SECONDS)
+            for thread in threads:
+                thread.join(LEAVE_SECONDS)
 
     def look(self) -> None:
         """One look; nothing is raised."""
-        for step in (self._beside, self._look_at_store, self._look_at_champion):
-            try:
-                step()
-            except Exception as error:
-                self._say(step.__name__, _words(error))
+        self._look_beside()
+        self._look_at_models()
 
-    def _run(self) -> None:
-        self.look()
+    def _run(self, look: Callable[[], object]) -> None:
+        look()
         while not self._stop.wait(self._seconds):
-            self.look()
+            look()
+
+    def _look_beside(self) -> None:
+        self._do(self._beside)
+
+    def _look_at_models(self) -> None:
+        self._do(self._look_at_store)
+        self._do(self._look_at_champion)
+
+    def _do(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as error:
+            self._say(step.__name__, _words(error))
+        else:
+            self._say(step.__name__, "")
 
     def _look_at_store(self) -> None:
         """Whether it answers; and users of models before this one are brought up to date, once."""
@@ -100,23 +118,26 @@ class Watch:
         self._registry_is(True)
         self._say("registry", "")
         if newest == self._service.current.label:
-            self._refuse("", None)
+            self._refuse_none()
         elif newest != self._refused or time.monotonic() > self._until:
             self._change_to(newest)
 
     def _change_to(self, label: str) -> None:
         self._preparing(label)
+        step = "could not be loaded"
         try:
             if self._ready is None or self._ready.label != label:
                 self._ready = None
                 champion = self._champions.load(label)
+                step = "could not be made ready"
                 self._ready = self._preparer.next(champion, self._service.current, lambda why: self._say("cache", why))
+            step = "could not be told what is known of users"
             self._reencode(self._ready)
             self._switch(self._ready)
         except (OutageError, StoreUnavailableError) as error:
             self._say("champion", str(error))  # not its fault: the next look goes on from here
         except Exception as error:
-            self._refuse(label, f"{label}: {_words(error)}")
+            self._refuse(label, step, _words(error))
         finally:
             self._preparing(None)
 
@@ -129,17 +150,23 @@ class Watch:
         before = self._service.current.label
         self._service.change_to(current)
         self._ready = None
-        self._refuse("", None)
+        self._refuse_none()
         tidy()
         self._log.info("champion", model=current.label, before=before)
 
-    def _refuse(self, label: str, why: str | None) -> None:
-        if why and why != self._service.news.refused:
+    def _refuse(self, label: str, step: str, why: str) -> None:
+        """What is wrong may name files: it is for the log, and the ``step`` for anybody."""
+        if (label, why) != (self._refused, self._why):
             self._log.error("refused", model=label, why=why)
-        self._ready = None
+        self._ready, self._why = None, why
         self._refused, self._until = label, time.monotonic() + AGAIN_SECONDS
-        self._service.news.refused = why
-        self._service.metrics.refused.set(why is not None)
+        self._service.news.refused = f"{label}: it {step}, the log says why"
+        self._service.metrics.refused.set(True)
+
+    def _refuse_none(self) -> None:
+        self._ready, self._why, self._refused = None, None, ""
+        self._service.news.refused = None
+        self._service.metrics.refused.set(False)
 
     def _preparing(self, label: str | None) -> None:
         self._service.news.preparing = label

@@ -88,8 +88,10 @@ class People:
         """Forget a user for good, of the training data too; False if nothing was known. See ``UserStore.forget``."""
         store = self._needed()
         known = user_id in self._ranker.known.row and not store.forgotten(user_id)
-        self._recent.drop(user_id)
-        return store.forget(user_id) or known
+        try:
+            return store.forget(user_id) or known
+        finally:
+            self._recent.drop(user_id)  # last: whoever asked meanwhile may have put it there again
 
     def reencode(self, progress: Callable[[int], object] | None = None) -> int:
         """Bring all stored users up to date with this model. See ``UserStore.reencode``."""

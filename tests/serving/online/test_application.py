@@ -36,7 +36,7 @@ def test_every_route_answers(tmp_path):
         found = {}
         for path, body in (("rank", ASK), ("explain", ASK), ("observe", SEEN)):
             found[path] = await call.post(f"/v1/{path}", body)
-        for path in ("/v1/model", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"):
+        for path in ("/v1/model", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"):
             found[path] = await call("GET", path)
         found["forget"] = await call("DELETE", "/v1/users/zoe")
         return found
@@ -46,7 +46,8 @@ def test_every_route_answers(tmp_path):
     assert found["rank"].json()["candidates"][0].keys() == {"response", "reward", "std", "rank", "beats"}
     assert found["observe"].json()["user"]["pairs"] == 2 and found["forget"].json() == {"forgotten": True}
     assert found["/v1/model"].json()["backbone"]["model"] == "hash"
-    assert found["/health/ready"].json()["store"] == "up"
+    assert found["/health"].json()["model"] == "prefactor-tiny/1"
+    assert found["/health"].json() == found["/health/ready"].json() and found["/health"].json()["store"] == "up"
     assert 'prefactor_requests_total{method="POST",route="/v1/rank",status="200"} 1.0' in found["/metrics"].text
 
 
@@ -153,6 +154,21 @@ def test_any_user_id_can_be_forgotten(tmp_path):
     assert with_service(work, tmp_path) == [True] * len(names)
 
 
+def test_the_examples_of_the_document_are_answered(tmp_path):
+    async def work(call):
+        document = (await call("GET", "/openapi.json")).json()
+        schemas, answers = document["components"]["schemas"], {}
+        for path, operations in document["paths"].items():
+            if (body := operations.get("post", {}).get("requestBody")) is not None:
+                name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                [example] = schemas[name]["examples"]
+                answers[path] = (await call.post(path, example)).status_code
+        return answers
+
+    answers = with_service(work, tmp_path)
+    assert answers == {"/v1/rank": 200, "/v1/explain": 200, "/v1/observe": 200, "/v1/ask": 501}, "it has no questions"
+
+
 def test_the_document_says_all_that_can_be_sent_and_answered(tmp_path):
     async def work(call):
         return (await call("GET", "/openapi.json")).json()
@@ -160,7 +176,7 @@ def test_the_document_says_all_that_can_be_sent_and_answered(tmp_path):
     document = with_service(work)
     routes = {(method, path) for path, operations in document["paths"].items() for method in operations}
     posts = {("post", f"/v1/{name}") for name in ("rank", "explain", "observe", "ask")}
-    gets = {("get", path) for path in ("/v1/model", "/health/live", "/health/ready", "/metrics")}
+    gets = {("get", path) for path in ("/v1/model", "/health", "/health/live", "/health/ready", "/metrics")}
     assert routes == posts | gets | {("delete", "/v1/users/{user_id}")}
     named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert named <= set(document["components"]["schemas"]) and {"RankBody", "ReferencePair", "Problem"} <= named

@@ -63,5 +63,5 @@ def test_the_page_shows_every_route_without_another_host(port):
         page.wait_for_selector(".opblock")
         shown = page.locator(".opblock-summary-path").all_inner_texts()
         browser.close()
-    assert len(shown) == 9 and any("rank" in path for path in shown)
+    assert len(shown) == 10 and any("rank" in path for path in shown)
     assert [url for url in elsewhere if not url.startswith("data:")] == []

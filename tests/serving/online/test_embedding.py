@@ -106,6 +106,26 @@ def test_what_nobody_waits_for_any_more_is_not_read():
     assert asyncio.run(main()) == [texts(0), texts(2)]
 
 
+def test_who_leaves_takes_no_later_job_of_the_same_text_along(monkeypatch):
+    monkeypatch.setattr(embedding, "AT_ONCE", 1)
+
+    async def main():
+        backbone, reader, embedder = world()
+        [first] = await started(embedder, reader, texts(0, 1))
+        backbone.go.release()
+        while len(embedder) > 1:
+            await asyncio.sleep(0.001)
+        [again] = await started(embedder, reader, texts(0))  # it was read, and is no longer remembered
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        backbone.go.release(9)
+        batch = await asyncio.wait_for(again, 5)
+        embedder.close()
+        return batch
+
+    assert len(asyncio.run(main()).states) == 1
+
+
 def test_an_error_is_told_to_all_who_wait_and_to_nobody_later():
     async def main():
         backbone, reader, embedder = world()

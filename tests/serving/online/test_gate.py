@@ -48,19 +48,20 @@ def test_a_key_is_asked_for_but_for_health_and_pages(keys):
             bearing(ada),
         ):
             statuses.append((await call.post("/v1/rank", ASK, headers=headers)).status_code)
-        closed = [(await call("GET", path)).status_code for path in ("/v1/model", "/metrics", "/nowhere")]
+        closed = [(await call("GET", path)).status_code for path in ("/v1/model", "/metrics", "/healthy")]
         opened = [
             (await call("GET", path)).status_code
-            for path in ("/health/live", "/health/ready", "/docs", "/openapi.json")
+            for path in ("/health", "/health/live", "/health/ready", "/docs", "/openapi.json")
         ]
         refused = await call.post("/v1/rank", ASK)
         document = (await call("GET", "/openapi.json")).json()
         return statuses, closed, opened, refused, document
 
     statuses, closed, opened, refused, document = with_service(work, keys=path)
-    assert statuses == [401, 401, 401, 401, 403, 200] and closed == [401] * 3 and opened == [200] * 4
+    assert statuses == [401, 401, 401, 401, 403, 200] and closed == [401] * 3 and opened == [200] * 5
     assert refused.headers["WWW-Authenticate"] == "Bearer" and "Authorization: Bearer KEY" in refused.json()["error"]
     assert document["paths"]["/v1/rank"]["post"]["security"] == [{"key": []}]
+    assert "security" not in document["paths"]["/health"]["get"]
 
 
 def test_a_key_file_at_fault_lets_nothing_start(keys):

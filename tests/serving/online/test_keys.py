@@ -50,12 +50,12 @@ def test_a_file_that_others_may_use_is_refused(tmp_path, mode):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "holds no key: make one with `prefactor serve --keys"),
-        ("# nothing\n\n", "holds no key"),
+        ("", "hold no key: make one with --make-key"),
+        ("# nothing\n\n", "hold no key"),
         ("ada\n", "line 1 is not NAME:SHA256"),
         ("#\nada:pf_secret\n", "line 2 is not NAME:SHA256"),
         (f"a b:{'0' * 64}\n", "line 1"),
-        (f"ada:{'0' * 64}\nada:{'1' * 64}\n", "line 2: ada has a key already"),
+        (f"ada:{'0' * 64}\nada:{'1' * 64}\n", "line 2 has a name for the second time"),
     ],
 )
 def test_a_file_at_fault_is_refused_without_showing_what_may_be_a_key(tmp_path, text, said):
@@ -65,6 +65,45 @@ def test_a_file_at_fault_is_refused_without_showing_what_may_be_a_key(tmp_path, 
     with pytest.raises(InputError) as refusal:
         Keys.read(path)
     assert said in str(refusal.value) and "secret" not in str(refusal.value)
+
+
+REVOKED = [
+    ("a line deleted", lambda path, lines: path.write_text(lines[1]), ["ben"], None),
+    ("the only one", lambda path, lines: path.write_text(""), [], "hold no key"),
+    ("commented out", lambda path, lines: path.write_text(f"#{lines[0]}{lines[1]}"), ["ben"], None),
+    ("the file deleted", lambda path, lines: path.unlink(), [], "cannot be read"),
+    ("beside a bad line", lambda path, lines: path.write_text(f"{lines[1]}cy:pf_secret\n"), ["ben"], "line 2 is not"),
+    ("a hash cut off", lambda path, lines: path.write_text(f"{lines[0][:-9]}\n{lines[1]}"), ["ben"], "line 1 is not"),
+    ("no text", lambda path, lines: path.write_bytes(b"\xff\xfe\n" + lines[1].encode()), ["ben"], "line 1 is not"),
+    ("a new hash", lambda path, lines: path.write_text(f"ada:{'0' * 64}\n{lines[1]}x\n"), ["ben"], "line 3 is not"),
+]
+
+
+@pytest.mark.parametrize(("change", "left", "said"), [case[1:] for case in REVOKED], ids=[case[0] for case in REVOKED])
+def test_a_key_that_is_no_longer_in_the_file_is_revoked_whatever_else_is_in_it(tmp_path, change, left, said):
+    path = tmp_path / "keys"
+    keys = {name: make_key(path, name) for name in ("ada", "ben")}
+    before = Keys.read(path)
+    change(path, path.read_text().splitlines(keepends=True))
+    after, trouble = before.renewed(path)
+    assert [name for name, key in keys.items() if after.owner(key) == name] == left
+    assert trouble is None if said is None else said in trouble
+    assert not trouble or not {"/", "ada", "ben", "secret"} & {
+        part for part in ("/", *keys, "secret") if part in trouble
+    }
+
+
+def test_nobody_new_is_let_in_by_a_file_that_others_may_have_written(tmp_path):
+    path = tmp_path / "keys"
+    ada = make_key(path, "ada")
+    before = Keys.read(path)
+    cy = make_key(path, "cy")
+    path.chmod(0o666)
+    after, trouble = before.renewed(path)
+    assert (after.owner(ada), after.owner(cy)) == ("ada", None) and "chmod 600" in trouble
+    path.chmod(0o600)
+    mended, trouble = after.renewed(path)
+    assert (mended.owner(ada), mended.owner(cy), trouble) == ("ada", "cy", None)
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path):

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 from prefactor.backbones import BackboneParameters, open_states
 from prefactor.serving.online.keys import make_key
 from prefactor.serving.package import pack
+from prefactor.serving.users.store import UserStore
+from tests.postgres import postgres
 from tests.serving.online.test_server import SECONDS, Call, free_port, observing
 from tests.tracking.conftest import make_project
 
@@ -43,7 +47,10 @@ def served(folder: Path, port: int, *arguments: object):
     command = [sys.executable, "-m", "prefactor.cli", "serve", "--port", port, "--watch-seconds", 0.2, *arguments]
     with (folder / "log").open("a") as log:
         process = subprocess.Popen(
-            list(map(str, command)), stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
+            list(map(str, command)),
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(folder)},
         )
     try:
         wait_until(lambda: Call(port)("GET", "/health/ready") is not None or process.poll() is not None)
@@ -101,6 +108,11 @@ def test_several_processes_share_a_port_a_store_and_counts(package, tmp_path):
         newer = {"Authorization": f"Bearer {make_key(keys, 'ben')}"}
         wait_until(lambda: call("GET", "/v1/model", None, newer.items())[0] == 200)  # a new key needs no restart
         worker = workers(process)[0]
+        keys.write_text(
+            "\n".join(line for line in keys.read_text().splitlines() if not line.startswith("ben:")) + "\nx\n"
+        )
+        wait_until(lambda: call("GET", "/v1/model", None, newer.items())[0] == 403)  # nor a deleted one, in any file
+        wait_until(lambda: "line 2 is not" in str(call("GET", "/health")[1]["keys"]))
         worker.kill()
         wait_until(lambda: len(workers(process)) == 2 and worker.pid not in {one.pid for one in workers(process)})
         for _ in range(50):
@@ -112,9 +124,13 @@ def test_several_processes_share_a_port_a_store_and_counts(package, tmp_path):
         ]
         assert sum(float(line.split()[-1]) for line in counted) >= 58
         left = workers(process)
+        shared = list(tmp_path.glob(".prefactor-processes.tmp-*"))
+        assert len(shared) == 1
         os.kill(process.pid, signal.SIGKILL)  # those it started do not outlive it
         wait_until(lambda: gone(left))
+    keys.write_text(keys.read_text().removesuffix("x\n"))
     with served(tmp_path, port, *options):
+        assert not shared[0].exists() and len(list(tmp_path.glob(".prefactor-processes.tmp-*"))) == 1
         answer = call.until_answered("POST", "/v1/rank", {**ASK, "user_id": "zoe"}, bearing.items())[1]
         assert answer["user"]["pairs"] == 20
     log = (tmp_path / "log").read_text()
@@ -132,15 +148,22 @@ def label(port, headers):
     return Call(port)("GET", "/v1/model", None, headers.items())[1]["model"]
 
 
-def test_all_of_it_killed_again_and_again_loses_and_doubles_nothing(package, tmp_path):
-    import random
-    import threading
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The address of a store that is yet to be begun, in a database of either kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'users.db'}"
+        return
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    with postgres(folder) as server:
+        yield server.database("users")
 
-    from prefactor.serving.users.store import UserStore
 
+def test_all_of_it_killed_again_and_again_loses_and_doubles_nothing(package, tmp_path, url):
     port, moments, acknowledged = free_port(), random.Random(1), []
-    options = ("--package", package, "--workers", 2, "--store", tmp_path / "users.db")
-    threads = [threading.Thread(target=observing, args=(port, n, 60, acknowledged)) for n in range(4)]
+    options = ("--package", package, "--workers", 2, "--store", url)
+    threads = [threading.Thread(target=observing, args=(port, n, 60, acknowledged)) for n in range(8)]
     for turn in range(5):
         with served(tmp_path, port, *options) as process:
             for thread in threads if turn == 0 else ():
@@ -156,8 +179,8 @@ def test_all_of_it_killed_again_and_again_loses_and_doubles_nothing(package, tmp
     with served(tmp_path, port, *options):
         for thread in threads:
             thread.join(SECONDS)
-    assert len(acknowledged) == 240
-    store = UserStore.open(str(tmp_path / "users.db"))
+    assert len(acknowledged) == 480
+    store = UserStore.open(url)
     for user in {user for user, _ in acknowledged}:
         kept = [pair.prompt.removeprefix("prompt ") for pair in store.pairs(user)]
         assert sorted(kept[::2]) == sorted(kept[1::2]) == sorted(key for owner, key in acknowledged if owner == user)
@@ -207,7 +230,7 @@ def test_champions_of_a_registry_take_over_and_those_at_fault_do_not(project, tm
     second = client.create_model_version(name, tags=version.tags, **made)
     bad = client.create_model_version(name, tags={**version.tags, "prefactor.package": "0" * 64}, **made)
     port = free_port()
-    call, options = Call(port), ("--dataset", "tiny", "--store", tmp_path / "users.db")
+    call, options = Call(port), ("--dataset", "tiny", "--root", tmp_path)
 
     def ready():
         return call.until_answered("GET", "/health/ready")[1]
@@ -219,12 +242,14 @@ def test_champions_of_a_registry_take_over_and_those_at_fault_do_not(project, tm
         with registry(tmp_path, server, store):
             uri = f"http://127.0.0.1:{server}"
             stack.enter_context(served(tmp_path, port, *options, "--tracking-uri", uri))
-            assert answering() == f"{name}/1"
+            assert answering() == f"{name}/1" and ready()["store"] == "up"
+            assert (tmp_path / "data" / "online" / "tiny.db").is_file()
             client.set_registered_model_alias(name, "champion", second.version)
             wait_until(lambda: ready()["model"] == f"{name}/2")
             client.set_registered_model_alias(name, "champion", bad.version)
             wait_until(lambda: ready()["refused"])
-            assert "was changed" in ready()["refused"] and answering() == f"{name}/2"
+            assert ready()["refused"].startswith(f"{name}/{bad.version}: it could not be loaded")
+            assert "was changed" in (tmp_path / "log").read_text() and answering() == f"{name}/2"
         wait_until(lambda: ready()["registry"] == "down")
         assert answering() == f"{name}/2"
         client.set_registered_model_alias(name, "champion", "1")

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import random
 import socket
+import stat
 import threading
 import time
 from contextlib import closing
@@ -17,7 +18,7 @@ import torch
 from prefactor.errors import InputError
 from prefactor.serving.online.application import create_app
 from prefactor.serving.online.logs import make_log
-from prefactor.serving.online.server import Options, bound, serve
+from prefactor.serving.online.server import Options, _store, bound, serve
 from prefactor.serving.online.settings import Settings
 from prefactor.serving.requests import Request
 from prefactor.serving.users.store import UserStore
@@ -140,6 +141,8 @@ def test_killed_under_observations_nothing_is_lost_or_doubled(tmp_path):
         ({"dataset": "a", "package": "b"}, "give either --dataset or --package"),
         ({"dataset": "a", "host": "0.0.0.0"}, "0.0.0.0 is for others too: give --keys"),
         ({"dataset": "a", "host": "::"}, "give --keys"),
+        ({"package": "b", "own_store": True}, "a dataset's own store goes with --dataset"),
+        ({"dataset": "a", "own_store": True, "store": "users.db"}, "and with no other store"),
         ({"dataset": "a", "workers": 0}, "workers must be at least 1"),
         ({"dataset": "a", "watch_seconds": 0.0}, "watch_seconds must be positive"),
     ],
@@ -148,6 +151,21 @@ def test_options_at_fault_are_refused(options, said):
     with pytest.raises(InputError) as refusal:
         Options(**options)
     assert said in str(refusal.value)
+
+
+def test_a_datasets_own_store_is_its_owners_alone(tmp_path):
+    options = Options(dataset="tiny", root=tmp_path, own_store=True)
+    for _ in range(2):
+        _store(options).close()
+    path = tmp_path / "data" / "online" / "tiny.db"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert _store(Options(dataset="tiny", root=tmp_path)) is None
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(tmp_path):
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(InputError, match=r"data/online cannot be made .*give a --store"):
+        _store(Options(dataset="tiny", root=tmp_path, own_store=True))
 
 
 def test_an_address_that_is_taken_is_refused():

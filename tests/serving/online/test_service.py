@@ -1,14 +1,15 @@
 """What the service answers: as the ranker would, with the people of the store, and what it made the answer of."""
 
 import asyncio
+import threading
 
 import numpy as np
 import pytest
 
 from prefactor.errors import InputError
-from prefactor.serving.online.bodies import ObserveBody, RankBody
+from prefactor.serving.online.bodies import AskBody, ObserveBody, RankBody
 from prefactor.serving.online.failures import Failure, failure_of
-from prefactor.serving.online.service import Service
+from prefactor.serving.online.service import STORE_THREADS, Service
 from prefactor.serving.requests import ANSWERED_FROM, Answer, Request
 from prefactor.serving.users.faults import NoStoreError, ReusedKeyError, StoreUnavailableError
 from tests.serving.online.world import make_current, make_ranker, make_service, pairs
@@ -87,6 +88,28 @@ def test_a_known_user_goes_on_from_what_the_model_knows_and_forgetting_leaves_th
         "prior",
     ]
     assert forgotten[:2] == [True, False] and figures(after).tolist() == figures(stranger).tolist()
+
+
+def test_whoever_is_asked_about_does_not_wait_for_questions_to_be_chosen(tmp_path):
+    choosing, go = threading.Semaphore(0), threading.Event()
+
+    class Slow:
+        def choose(self, *arguments):
+            choosing.release()
+            assert go.wait(10)
+            return []
+
+    async def work(service):
+        asked = [asyncio.create_task(service.ask(AskBody(user_id=f"u{n}"))) for n in range(STORE_THREADS + 1)]
+        while not choosing.acquire(blocking=False):
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)  # for the others to take what threads they can
+        answer = await asyncio.wait_for(service.rank(ask("zoe")), 5)
+        go.set()
+        return answer, await asyncio.gather(*asked)
+
+    answer, asked = doing(make_service(tmp_path, questions=Slow()), work)
+    assert answer.user.pairs == 0 and len(asked) == STORE_THREADS + 1
 
 
 def test_a_repeated_call_under_a_key_changes_nothing(tmp_path):

@@ -11,6 +11,7 @@ import torch
 from prefactor.errors import InputError
 from prefactor.serving.model import PersonalRanker
 from prefactor.serving.online import watching
+from prefactor.serving.online.caches import Caches
 from prefactor.serving.online.champions import Champion, OutageError
 from prefactor.serving.online.embedding import Embedder
 from prefactor.serving.online.logs import make_log
@@ -55,7 +56,7 @@ class World:
     def __init__(self, folder, states=()):
         self.shelf, self.stream = Shelf(), io.StringIO()
         self.store = UserStore.open(str(folder / "users.db"))
-        self.preparer = Preparer(self.store, states, 1_000, None, Metrics())
+        self.preparer = Preparer(self.store, Caches(states), 1_000, None, Metrics())
         current = self.preparer.first(self.shelf.load(self.shelf.newest()))
         self.service = Service(current, self.preparer.metrics, Embedder(100))
         self.watch = Watch(self.service, self.shelf, self.preparer, 0.01, make_log(self.stream))
@@ -105,12 +106,16 @@ def test_a_champion_at_fault_is_refused_and_the_old_one_goes_on(world, fault, mo
     if fault == "numbers":
         world.shelf.broken.add("m/2")
     else:
-        world.shelf.trouble["m/2"] = {"tampered": InputError("a hash differs"), "unknown": KeyError("private")}[fault]
+        faults = {"tampered": InputError("/private/weights differ"), "unknown": KeyError("private")}
+        world.shelf.trouble["m/2"] = faults[fault]
     for _ in range(3):
         ready = world.look("m/2")
-        assert (ready.model, ready.ready) == ("m/1", True) and ready.refused.startswith("m/2: ")
+        assert (ready.model, ready.ready) == ("m/1", True) and ready.refused.startswith("m/2: it could not be ")
+        assert "private" not in ready.refused  # anybody may see it
     assert world.answer().model == "m/1" and world.shelf.loaded == ["m/1", "m/2"]  # it is not tried again and again
-    assert [line["event"] for line in world.said()] == ["refused"] and "private" not in world.stream.getvalue()
+    [said] = world.said()
+    expected = {"tampered": "/private/weights differ", "numbers": "no numbers", "unknown": "KeyError at"}[fault]
+    assert said["event"] == "refused" and expected in said["why"] and "'private'" not in said["why"]
     assert b"prefactor_champion_refused 1.0" in world.preparer.metrics.page()
     world.shelf.trouble.clear(), world.shelf.broken.clear()
     monkeypatch.setattr(watching.time, "monotonic", lambda: 1e9)  # much later
@@ -180,13 +185,40 @@ def test_it_looks_for_as_long_as_it_is_asked_to(world):
         assert looked.wait(5)
         while world.service.current.label != "m/2":
             assert threading.active_count() > 1
-    assert "watch" not in {thread.name for thread in threading.enumerate()}
+    assert not {"watch", "beside"} & {thread.name for thread in threading.enumerate()}
+
+
+def test_what_is_done_beside_does_not_wait_while_a_champion_is_loaded(world):
+    loading, go, looked = threading.Event(), threading.Event(), threading.Semaphore(0)
+    load = world.shelf.load
+
+    def slowly(label):
+        loading.set()
+        assert go.wait(10)
+        return load(label)
+
+    world.shelf.load, world.shelf.champion, world.watch._beside = slowly, "m/2", looked.release
+    with world.watch():
+        assert loading.wait(5)
+        assert all(looked.acquire(timeout=5) for _ in range(5))
+        go.set()
 
 
 def test_a_look_that_fails_is_said_and_the_rest_is_looked_at(world):
     def failing():
-        raise InputError("the keys cannot be read")
+        if not failing.well:
+            raise InputError("the keys cannot be read")
+
+    failing.well = False
 
     world.watch._beside = failing
     assert world.look("m/2").model == "m/2"
     assert {"event": "failing", "why": "the keys cannot be read"}.items() <= world.said()[0].items()
+    world.look()
+    assert [line["event"] for line in world.said()].count("failing") == 1
+
+    failing.well = True
+    world.look()
+    failing.well = False
+    world.look()
+    assert [line["event"] for line in world.said()].count("failing") == 2  # said anew after it was well

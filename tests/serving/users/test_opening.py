@@ -43,6 +43,20 @@ def test_a_database_of_something_else_is_refused_and_left_as_it_is(url, statemen
     engine.dispose()
 
 
+def test_where_none_was_begun_none_is_made_unless_it_may_be(url):
+    with pytest.raises(InputError, match=r"cannot be opened|holds no user store: name one that `prefactor serve` has"):
+        UserStore.open(url, begin=False)
+    if url.startswith("sqlite"):
+        path = Path(url.removeprefix("sqlite:///"))
+        assert not path.exists()
+        path.touch()
+        with pytest.raises(InputError, match="holds no user store"):
+            UserStore.open(url, begin=False)
+        assert path.stat().st_size == 0
+    UserStore.open(url).close()
+    UserStore.open(url, begin=False).close()
+
+
 def test_many_may_begin_a_store_at_once(url):
     opened: list[UserStore] = []
     threads = [threading.Thread(target=lambda: opened.append(UserStore.open(url))) for _ in range(8)]

@@ -119,3 +119,18 @@ def test_a_state_in_memory_is_that_of_the_stored_pairs_and_of_no_others(url, sto
     assert same(here.state("zoe")[0], new)
     newer = make_people(store, seed=1, label="prefactor-tiny/2")
     assert not same(newer.state("zoe")[0], new) and same(here.state("zoe")[0], new)
+
+
+def test_of_a_forgotten_user_nothing_stays_in_memory_even_who_asked_meanwhile(store, monkeypatch):
+    people = make_people(store)
+    people.observe("zoe", pairs(1))
+    mark, forget = store.mark("zoe"), store.forget
+    assert people._recent.get("zoe", mark) is not None
+
+    def asked_before(user_id):
+        people.state(user_id)
+        return forget(user_id)
+
+    monkeypatch.setattr(store, "forget", asked_before)
+    assert people.forget("zoe")
+    assert people._recent.get("zoe", mark) is None

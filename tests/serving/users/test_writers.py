@@ -11,7 +11,7 @@ import torch
 from prefactor.serving.users.people import People
 from prefactor.serving.users.store import UserStore
 from tests.serving.users.world import check_whole, make_people, stored
-from tests.serving.users.writers import SHARED, Writers, user_of, write, writers
+from tests.serving.users.writers import PATIENCE_SECONDS, SHARED, Writers, user_of, write, writers
 
 
 def kill(running: Writers, name: str) -> None:
@@ -65,7 +65,7 @@ def check_bits(url: str, store: UserStore, people: People, users: list[str]) -> 
 
 
 def test_a_killed_process_among_others_loses_and_doubles_nothing(url):
-    store = UserStore.open(url)
+    store = UserStore.open(url, PATIENCE_SECONDS)
     people = make_people(store)
     with writers(url, ["first", "second", "reencode"]) as running:
         mine = threads_write(people, ["a", "b", "c"], 5)
@@ -82,7 +82,7 @@ def test_a_killed_process_among_others_loses_and_doubles_nothing(url):
 @pytest.mark.parametrize("seed", range(2))
 def test_many_writers_and_kills_at_random_points(url, seed):
     draw = random.Random(seed)
-    store = UserStore.open(url)
+    store = UserStore.open(url, PATIENCE_SECONDS)
     people = make_people(store)
     taken: list[tuple[str, int]] = []
     names = [f"process-{number}" for number in range(6)]

@@ -23,6 +23,7 @@ from prefactor.serving.users.store import UserStore
 from tests.serving.users.world import make_people, pairs
 
 ROOT = Path(__file__).parents[3]
+PATIENCE_SECONDS = 300.0  # for each other: how slow a busy machine is, is not what is tested
 SHARED = [f"shared-{number}" for number in range(3)]
 
 
@@ -38,7 +39,7 @@ def write(people: People, name: str, number: int) -> bool:
 
 
 def _work(address: str, name: str) -> None:
-    store = UserStore.open(address)
+    store = UserStore.open(address, PATIENCE_SECONDS)
     _say(name, 0)
     if name.startswith("reencode"):
         module.PAIRS_AT_ONCE = 4
