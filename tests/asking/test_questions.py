@@ -65,7 +65,7 @@ def test_asked_is_the_pair_of_the_greatest_score() -> None:
         assert torch.equal(ask(model, users, pool, asked, criterion), found.argmax(1))
 
 
-def test_at_random_a_drawnsays_what() -> None:
+def test_at_random_a_generator_says_what() -> None:
     model, pool = make_vrf(), make_pool(500)
     users, asked = model.prior_state(4), torch.zeros(4, 500, dtype=torch.bool)
     rows = ask(model, users, pool, asked, "random", generator())
