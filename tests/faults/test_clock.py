@@ -14,8 +14,16 @@ import pytest
 
 from flows.environment import child_environment
 from prefactor.judging.endpoint import Judge, JudgeParameters, NoAnswerError
+from prefactor.promotion.decision import PROMOTED, ROLLED_BACK
+from prefactor.promotion.loading import load_version
+from prefactor.promotion.promoting import promote
+from prefactor.promotion.rollback import rollback
+from prefactor.tracking.aliases import aliases_of
+from prefactor.tracking.store import client_of
 from tests.faults.running_dvc import stages_run
 from tests.flows.conftest import TinyProject
+from tests.promotion.killing import killed_before_write
+from tests.promotion.project import DATASET, NAME, challenged, moved
 from tests.stub_judge import Fault, stub_judge
 from tests.tracking.conftest import make_project
 
@@ -86,6 +94,7 @@ def test_a_judge_says_when_to_come_back_by_its_own_clock(monkeypatch: pytest.Mon
     assert refused.value.wait is not None and 60 < refused.value.wait <= 90
 
 
+NEVER = 10_000  # a write that does not come
 BACKWARDS = """\
 import time
 real, calls = time.time, 0
@@ -113,3 +122,24 @@ def test_what_is_published_while_the_clock_runs_backwards_is_there_once(tmp_path
         said.append(done.stdout)
     assert "runs: 3 added, 0 already there" in said[0] and "version 1 (new)" in said[0]
     assert "runs: 0 added, 3 already there" in said[1] and "version 1 (unchanged)" in said[1]
+
+
+@pytest.mark.system
+def test_promoted_and_rolled_back_while_the_clock_runs_backwards(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    root = moved(tmp_path / "project", challenged(tmp_path_factory.getbasetemp()))
+
+    def there_and_back() -> None:
+        exec(BACKWARDS, {})
+        promote(root, DATASET)
+        rollback(root, DATASET)
+        promote(root, DATASET, challenger="2")
+
+    assert not killed_before_write(NEVER, there_and_back)
+    client = client_of(f"sqlite:///{root}/mlruns/mlflow.db")
+    assert aliases_of(client, NAME) == {"champion": "2", "previous": "1"}
+    runs = client.search_runs([client.get_experiment_by_name("prefactor-tiny-decisions").experiment_id])
+    assert sorted(run.data.tags["prefactor.decision"] for run in runs) == [PROMOTED, PROMOTED, ROLLED_BACK]
+    assert all(run.info.end_time < run.info.start_time for run in runs), "the clock did run backwards"
+    assert load_version(client, NAME).version == "2"

@@ -1,4 +1,4 @@
-"""Prefect's server or its database away for a while, with a run on a worker in the middle."""
+"""Prefect's server or its database away for a while, in the middle of a run on a worker, and of a sweep."""
 
 import time
 from collections.abc import Iterator
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.test_sweep import NOWHERE, TRIAL, await_files, noted, outcomes
 from tests.postgres import Postgres
+from tests.sweeping.tiny import make_data
+from tests.system.machine import Machine, ended
 from tests.system.pool import Pool
-from tests.system.servers import PATIENCE_SECONDS, Server, address, prefect_server
+from tests.system.servers import PATIENCE_SECONDS, PROJECT, Server, address, prefect_server
 
 pytestmark = pytest.mark.system
 
@@ -21,6 +24,17 @@ pathlib.Path("begun").touch()
 while not pathlib.Path("go").exists():
     time.sleep(0.1)
 open("a.txt", "w").write("a")
+"""
+
+SWEEP = """
+import sys
+from pathlib import Path
+import flows.sweep
+from tests.flows.test_sweep import run
+
+flows.sweep.SECONDS_AT_THE_END = 0.5  # for MLflow, which is not there
+state = run(Path(sys.argv[1]))
+sys.exit(None if state.is_completed() else str(state.message))
 """
 
 
@@ -71,3 +85,24 @@ def test_a_run_goes_on_when_it_is_back(
         again = pool.submit(REBUILD)
         assert pool.await_state(again)["state_type"] == "COMPLETED", "the worker takes runs as before"
     assert (machine.folder / "published.txt").read_text() == "once\n" * 2
+
+
+def test_a_sweep_goes_on_with_what_runs_and_begins_the_rest_when_it_is_back(server: Server, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    make_data(root)
+    for name, text in {"stages/__init__.py": "", "stages/trial.py": TRIAL, "died": "", ".dvc/tmp/kept": ""}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    home = {"PREFECT_API_URL": f"{address(server)}/api", "PREFECT_HOME": str(tmp_path / "prefect")}
+    machine = Machine(PROJECT, {**home, "MLFLOW_TRACKING_URI": NOWHERE, "TRIAL_SECONDS": "1"})
+    machine.run("-m", "flows.slots", "--core", "2")
+    flow = machine.start("-c", SWEEP, str(root))
+    await_files(root, "data/sweeps/try/trials/*.json", 2)
+    server.kill()
+    begun = noted(root, "begun")
+    time.sleep(SECONDS_AWAY)
+    assert set(begun) <= set(noted(root, "done")), "what ran is through without it"
+    assert len(noted(root, "begun")) <= len(begun) + 2 < 9, "nothing else begins but what had its slot"
+    server.start()
+    ended(flow)
+    assert [outcome.number for outcome in outcomes(root)] == noted(root, "begun") == list(range(9))
