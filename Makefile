@@ -9,6 +9,7 @@ HOST := 127.0.0.1
 MLFLOW_PORT ?= 5000
 SERVE_PORT ?= 5001
 ONLINE_PORT ?= 8000
+ONLINE_OPTIONS ?=
 PREFECT_PORT ?= 4200
 TEST_WORKERS ?= 2
 
@@ -45,8 +46,7 @@ repro: $(INSTALLED)  ## run the whole pipeline, publish its models, say where ev
 	@python -m stages.publish
 	@printf '\n%-18s %s\n' 'Report:' '$(CURDIR)/reports/index.html'
 	@for page in reports/data_docs/*/*/index.html; do printf '%-18s %s\n' 'Data docs:' "$(CURDIR)/$$page"; done
-	@printf '%-18s %s\n' 'Registered models:' '$(MLFLOW_TRACKING_URI)' \
-		'' '`make mlflow` shows them, `make serve` serves one'
+	@printf '%-18s %s\n' 'Registered models:' '`make mlflow` shows them, `make serve` serves one'
 
 .PHONY: study
 study: $(INSTALLED)  ## run a study, STUDY=stylebench, people, ... or TARGETS of it (studies/README.md)
@@ -74,7 +74,7 @@ lint: $(INSTALLED)  ## check style and types
 .PHONY: mlflow
 mlflow: $(INSTALLED)  ## show runs and registered models on http://127.0.0.1:5000 (MLFLOW_PORT)
 	@mkdir -p mlruns
-	@mlflow server --backend-store-uri '$(MLFLOW_TRACKING_URI)' --host $(HOST) --port $(MLFLOW_PORT)
+	@MLFLOW_BACKEND_STORE_URI="$$MLFLOW_TRACKING_URI" mlflow server --host $(HOST) --port $(MLFLOW_PORT)
 
 .PHONY: serve
 serve: $(INSTALLED)  ## serve the champion of DATASET on http://127.0.0.1:5001 (SERVE_PORT)
@@ -82,8 +82,8 @@ serve: $(INSTALLED)  ## serve the champion of DATASET on http://127.0.0.1:5001 (
 		--host $(HOST) --port $(SERVE_PORT)
 
 .PHONY: online
-online: $(INSTALLED)  ## serve the champion of DATASET to users who give feedback, http://127.0.0.1:8000/docs (ONLINE_PORT)
-	@prefactor serve --dataset '$(DATASET)' --port $(ONLINE_PORT)
+online: $(INSTALLED)  ## serve the champion of DATASET to users who give feedback, http://127.0.0.1:8000/docs (ONLINE_PORT, ONLINE_OPTIONS)
+	@prefactor serve --dataset '$(DATASET)' --port $(ONLINE_PORT) $(ONLINE_OPTIONS)
 
 .PHONY: prefect
 prefect: $(INSTALLED)  ## start flows from a page on http://127.0.0.1:4200 (PREFECT_PORT): its server, and the flows served to it

@@ -1,18 +1,21 @@
 """Work against workers: embedding and bulk adaptation by 1, 2, 3, ... processes of a Dask cluster on this machine.
 
-    python -m benchmarks.scale_out [--workers 1 2 3 4] [--texts 1200] [--users 1000000] [--json FILE] [--figure FILE]
+    python -m benchmarks.scale_out [--workers 1 2 3 4] [--texts 1200] [--users 1000000] [--repeats 3]
+                                   [--json FILE] [--figure FILE]
 
 Every number of workers does the same tasks, those of the flows `embed` and `adapt-users`, under a Prefect server of the
 benchmark's own, each task with its slot. `start` is from nothing to workers that have read one task's worth: processes,
-imports, the backbone or the model. `work` is from the first task handed out to the last one done. Every process has one
-thread, so that more workers than cores share these. Adaptation is the default model's on nine pairs a user, of a
-prompt's responses; texts are read by the embedded backbone in float32.
+imports, the backbone or the model. Work is from the first task handed out to the last one done. Every process has one
+thread, so that more workers than cores share these, as the flow and the server do. Repeats go through all numbers of
+workers in turn; shown are the median over them, the slowest and the fastest. Adaptation is the default model's on nine
+pairs a user, of a prompt's responses; texts are read by the embedded backbone in float32.
 """
 
 import argparse
 import json
 import os
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,11 +69,12 @@ def main() -> None:
             for workers in options.workers:
                 points.append(embedding(folder, texts, workers))
                 points.append(adaptation(folder, options.users, workers))
-    _print(best_of(points))
+    found = rates(points)
+    _print(found)
     if options.json is not None:
         options.json.write_text(json.dumps([asdict(point) for point in points], indent=2) + "\n")
     if options.figure is not None:
-        draw(best_of(points), options.figure)
+        draw(found, options.figure)
 
 
 def write_texts(folder: Path, number: int) -> Path:
@@ -140,45 +144,85 @@ def _server() -> Iterator[None]:
         yield
 
 
-def best_of(points: Sequence[Point]) -> list[Point]:
-    """The quickest of repeated ones."""
-    found: dict[tuple[str, int], Point] = {}
-    for point in points:
-        key = point.work, point.workers
-        if key not in found or point.seconds < found[key].seconds:
-            found[key] = point
-    return sorted(found.values(), key=lambda point: (point.work, point.workers))
+@dataclass(frozen=True)
+class Rate:
+    """Work a second by so many workers, in ``unit``: over repeats the slowest, the median and the fastest.
+
+    ``start`` is the median of the seconds to start.
+    """
+
+    work: str
+    unit: str
+    workers: int
+    repeats: int
+    slowest: float
+    median: float
+    fastest: float
+    start: float
 
 
-def _print(points: Sequence[Point]) -> None:
-    print(f"{'work':11} workers  start s   work s   a second   times one worker")
+def rates(points: Sequence[Point]) -> list[Rate]:
+    """Repeats brought together, by work and number of workers."""
+    found: dict[tuple[str, int], list[Point]] = {}
     for point in points:
-        one = next(other for other in points if other.work == point.work)
+        found.setdefault((point.work, point.workers), []).append(point)
+    return [_rate(repeats) for _, repeats in sorted(found.items())]
+
+
+def _rate(repeats: Sequence[Point]) -> Rate:
+    each = sorted(point.done / point.seconds for point in repeats)
+    start = statistics.median(point.start for point in repeats)
+    first = repeats[0]
+    return Rate(first.work, first.unit, first.workers, len(each), each[0], statistics.median(each), each[-1], start)
+
+
+def _fewest(found: Sequence[Rate], work: str) -> Rate:
+    """What that work's speed-up is counted from: its fewest workers."""
+    return min((rate for rate in found if rate.work == work), key=lambda rate: rate.workers)
+
+
+def _print(found: Sequence[Rate]) -> None:
+    print(f"{'work':11} workers repeats  start s   a second (slowest to fastest)          times fewest  a worker")
+    for rate in found:
+        fewest = _fewest(found, rate.work)
+        times = rate.median / fewest.median
+        span = f"{rate.median:,.0f} ({rate.slowest:,.0f} to {rate.fastest:,.0f}) {rate.unit}"
+        share = times * fewest.workers / rate.workers
         print(
-            f"{point.work:11} {point.workers:7} {point.start:8.1f} {point.seconds:8.1f} "
-            f"{point.done / point.seconds:10,.0f} {point.unit}   {one.seconds / point.seconds:.2f}"
+            f"{rate.work:11} {rate.workers:7} {rate.repeats:7} {rate.start:8.1f}   {span:38} {times:12.2f} {share:9.0%}"
         )
 
 
-def draw(points: Sequence[Point], path: Path) -> None:
-    """Work against workers: times as fast as one, beside the line of as many times as there are workers."""
+def draw(found: Sequence[Rate], path: Path) -> None:
+    """Work a second against workers, its range over repeats, and the line of as many times as there are workers."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axis = pyplot.subplots(figsize=(5.5, 3.6), layout="constrained")
-    most = max(point.workers for point in points)
-    axis.plot([1, most], [1, most], color="0.8", linestyle="--", label="as many times as workers")
-    for name in dict.fromkeys(point.work for point in points):
-        own = [point for point in points if point.work == name]
-        speed = [own[0].seconds / point.seconds for point in own]
-        axis.plot([point.workers for point in own], speed, marker="o", label=name)
-    axis.set(xlabel="processes", ylabel="times as fast as one", xticks=range(1, most + 1))
-    axis.axvline(len(os.sched_getaffinity(0)), color="0.6", linewidth=0.8)
-    axis.annotate("cores", (len(os.sched_getaffinity(0)), 0.05), xycoords=("data", "axes fraction"), color="0.4")
-    axis.legend(frameon=False)
+    names = list(dict.fromkeys(rate.work for rate in found))
+    figure, axes = pyplot.subplots(1, len(names), figsize=(4.2 * len(names), 3.4), layout="constrained", squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        _draw_one(axis, [rate for rate in found if rate.work == name])
+    axes[0][0].legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=150)
+
+
+def _draw_one(axis: Any, own: Sequence[Rate]) -> None:
+    workers, median = [rate.workers for rate in own], [rate.median for rate in own]
+    cores, each = len(os.sched_getaffinity(0)), median[0] / workers[0]
+    most = max(workers)
+    axis.plot([0, most], [0, most * each], color="0.7", linestyle="--", label="as many times as workers")
+    spread = [[rate.median - rate.slowest for rate in own], [rate.fastest - rate.median for rate in own]]
+    axis.errorbar(
+        workers, median, spread, marker="o", capsize=3, label=f"measured, range over {own[0].repeats} repeats"
+    )
+    axis.axvline(cores, color="0.5", linewidth=0.8, linestyle=":")
+    axis.annotate(f" {cores} cores", (cores, 0.95), xycoords=("data", "axes fraction"), color="0.4", fontsize=8)
+    axis.set(title=own[0].work, xlabel="workers", ylabel=f"{own[0].unit} a second", xticks=range(most + 1))
+    axis.yaxis.set_major_formatter("{x:,.0f}")
+    axis.set_ylim(bottom=0)
+    axis.set_xlim(left=0)
 
 
 def _parse() -> argparse.Namespace:
@@ -186,7 +230,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--texts", type=int, default=1_200)
     parser.add_argument("--users", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path, default=None, help="all points, too")
     parser.add_argument("--figure", type=Path, default=None, help="a picture of the curve, PNG")
     return parser.parse_args()
