@@ -2,18 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import cast
-from uuid import UUID
 
-from prefect.artifacts import (
-    create_link_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_link_artifact, create_table_artifact
 
+from flows.bar import Bar
 from flows.dvc_output import StageRun, StageState
+from flows.outage import Page
 
 PROGRESS_KEY = "rebuild-progress"
 STAGES_KEY = "rebuild-stages"
@@ -25,8 +21,9 @@ class StageBoard:
 
     def __init__(self, planned: Sequence[str]) -> None:
         self.planned = planned
-        bar = create_progress_artifact(0.0, key=PROGRESS_KEY, description=f"0 of {len(planned)} stages")
-        self._bar = cast(UUID, bar)  # a coroutine only where it is called from one
+        self._page = Page("a rebuild")
+        self._bar = Bar(PROGRESS_KEY)
+        self._page.show(lambda: self._bar.show(0.0, f"0 of {len(planned)} stages"))
 
     def show(self, stages: Sequence[StageRun]) -> None:
         """Show the stage that was begun last; those before it are done."""
@@ -37,24 +34,28 @@ class StageBoard:
     def close(self, stages: Sequence[StageRun]) -> None:
         """Leave the table: also of a rebuild that failed or was cancelled."""
         done = sum(stage.state not in (StageState.FAILED, StageState.STOPPED) for stage in stages)
+        self._page.try_now()
         self._update(done, "ended")
         rows = [{"stage": run.stage, "state": run.state.value, "seconds": round(run.seconds, 1)} for run in stages]
-        create_table_artifact(rows, key=STAGES_KEY, description=_summary(stages, len(self.planned)))
+        said = _summary(stages, len(self.planned))
+        self._page.show(lambda: create_table_artifact(rows, key=STAGES_KEY, description=said))
 
     def _update(self, done: int, what: str) -> None:
         total = len(self.planned)
         share = 100.0 * min(done, total) / total if total else 100.0
-        update_progress_artifact(self._bar, share, description=f"{done} of {total} stages: {what}")
+        self._page.show(lambda: self._bar.show(share, f"{done} of {total} stages: {what}"))
 
 
 def link_reports(root: Path) -> None:
     """Leave links to the report and to the Data Docs, as far as they exist."""
+    shown = Page("a rebuild")
     report = root / "reports" / "index.html"
     if report.is_file():
-        _link(report, REPORT_KEY, "Report", root)
+        shown.show(lambda: _link(report, REPORT_KEY, "Report", root))
     for page in sorted(root.glob("reports/data_docs/*/*/index.html")):
         dataset, gate = page.parts[-3:-1]
-        _link(page, f"rebuild-data-docs-{_slug(dataset)}-{_slug(gate)}", f"Data docs: {dataset}, {gate}", root)
+        key, text = f"rebuild-data-docs-{_slug(dataset)}-{_slug(gate)}", f"Data docs: {dataset}, {gate}"
+        shown.show(partial(_link, page, key, text, root))
 
 
 def _link(page: Path, key: str, text: str, root: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from flows.devices import device
 from flows.dvc_output import planned_stages
+from flows.outage import Page
 from flows.parts import PartBoard, run_parts
 from flows.rebuild import graph_of, reproduce
 from flows.slots import count_slots, kind_of_slot, slot
@@ -66,7 +67,8 @@ def embed(
 
         report = backbones.embed(texts, cache, reader, parameters, others, encode)
     told = {name: round(value, 1) for name, value in asdict(report).items()}
-    create_table_artifact([told], key=RESULT_KEY, description=f"{report.texts:,} texts in `{cache}`")
+    said = f"{report.texts:,} texts in `{cache}`"
+    Page(f"embedding {dataset}").show(lambda: create_table_artifact([told], key=RESULT_KEY, description=said))
     get_run_logger().info("%s texts encoded, %s reused", report.encoded, report.reused)
     return told
 

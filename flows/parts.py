@@ -1,12 +1,11 @@
 """Many tasks of one kind, wherever they run: all are tried, a board follows them, and the first failure is raised."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
-from uuid import UUID
+from typing import Any, TypeVar
 
 from prefect import Task, flow
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from flows.bar import Bar
 from flows.outage import Page
 from flows.runners import runner
 
@@ -21,8 +20,7 @@ class PartBoard:
 
     def __init__(self, key: str, unit: str, total: int, done: int = 0) -> None:
         self._unit, self._total, self._done = unit, total, done
-        self._key, self._page = key, Page(key)
-        self._bar: UUID | None = None
+        self._bar, self._page = Bar(key), Page(key)
         self._page.show(self._show)
 
     def advance(self, count: int) -> None:
@@ -33,11 +31,7 @@ class PartBoard:
         self._page.show(self._show)
 
     def _show(self) -> None:
-        if self._bar is None:
-            bar = create_progress_artifact(self._share, key=self._key, description=self._words)
-            self._bar = cast(UUID, bar)  # a coroutine only where it is called from one
-        else:
-            update_progress_artifact(self._bar, self._share, description=self._words)
+        self._bar.show(self._share, self._words)
 
     @property
     def _share(self) -> float:

@@ -1,24 +1,21 @@
 """What a sweep leaves on its Prefect page: a bar while it runs, a table of trials, links to report and MLflow."""
 
-import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
-    create_progress_artifact,
     create_table_artifact,
-    update_progress_artifact,
 )
+
+from flows.bar import Bar
+from flows.outage import Page
 
 if TYPE_CHECKING:
     from prefactor.sweeping.outcome import Outcome
-
-logger = logging.getLogger(__name__)
 
 
 class SweepBoard:
@@ -27,9 +24,9 @@ class SweepBoard:
     def __init__(self, name: str, planned: int) -> None:
         self.name, self.planned = name, planned
         self._slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-        self._bar: UUID | None = None
+        self._bar = Bar(f"sweep-progress-{self._slug}")
         self._last: tuple[int, tuple[Outcome, ...]] | None = None
-        self._gone = False
+        self._page = Page(f"sweep {name}")
 
     def show(self, outcomes: "Sequence[Outcome]") -> None:
         """How far it is."""
@@ -38,13 +35,14 @@ class SweepBoard:
         shown = (self.planned, tuple(outcomes))
         if shown == self._last:
             return
-        self._gone, self._last = False, shown
+        self._page.try_now()
+        self._last = shown
         summary = Summary(self.name, outcomes)
         share = 100.0 * min(len(outcomes), self.planned) / self.planned
         description = f"{len(outcomes)} of {self.planned} trials have ended."
         if outcomes:
             description += f" {summary.verdict}"
-        self._try(lambda: self._show_bar(share, description))
+        self._page.show(lambda: self._bar.show(share, description))
 
     def close(self, outcomes: "Sequence[Outcome]", page: Path, run_page: str | None) -> None:
         """Leave the table, a summary and the links: also of a sweep that failed or was cancelled."""
@@ -52,12 +50,12 @@ class SweepBoard:
 
         summary = Summary(self.name, outcomes)
         said = f"{summary.counts}. {summary.verdict}"
-        self._gone = False
+        self._page.try_now()
         self.show(outcomes)
         table = [*summary.rows()]
-        self._try(lambda: create_table_artifact(table, key=f"sweep-trials-{self._slug}", description=said))
+        self._page.show(lambda: create_table_artifact(table, key=f"sweep-trials-{self._slug}", description=said))
         markdown = f"# Sweep {self.name}\n\n{summary.verdict}\n\n{summary.counts}.\n{_course(summary.curve())}"
-        self._try(lambda: create_markdown_artifact(markdown, key=f"sweep-summary-{self._slug}", description=said))
+        self._page.show(lambda: create_markdown_artifact(markdown, key=f"sweep-summary-{self._slug}", description=said))
         # Browsers do not follow file: links from a page served over HTTP, so the path is there to be copied.
         self._link(page.resolve().as_uri(), f"sweep-report-{self._slug}", "Report", f"`{page}`")
         if run_page is not None:
@@ -67,29 +65,10 @@ class SweepBoard:
 
     def say(self, markdown: str, what: str) -> None:
         """Leave a note of its own, such as what was written to params.yaml."""
-        self._try(lambda: create_markdown_artifact(markdown, key=f"sweep-{what}-{self._slug}", description=what))
+        self._page.show(lambda: create_markdown_artifact(markdown, key=f"sweep-{what}-{self._slug}", description=what))
 
     def _link(self, address: str, key: str, text: str, where: str) -> None:
-        self._try(lambda: create_link_artifact(address, link_text=text, key=key, description=where))
-
-    def _show_bar(self, share: float, description: str) -> None:
-        if self._bar is None:
-            made = create_progress_artifact(share, key=f"sweep-progress-{self._slug}", description=description)
-            self._bar = cast(UUID, made)  # a coroutine only where it is called from one
-        else:
-            update_progress_artifact(self._bar, share, description=description)
-
-    def _try(self, work: Callable[[], object]) -> None:
-        """Prefect waits a minute for a server that is gone: after one such wait the rest is left out."""
-        import httpx
-
-        if self._gone:
-            return
-        try:
-            work()
-        except httpx.HTTPError as error:
-            self._gone = True
-            logger.warning("the Prefect page lacks artifacts of sweep %s: %s", self.name, error)
+        self._page.show(lambda: create_link_artifact(address, link_text=text, key=key, description=where))
 
 
 def _course(steps: Sequence[tuple[int, float]]) -> str:

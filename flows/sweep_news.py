@@ -85,5 +85,7 @@ class SweepNews:
     def _trouble(self, error: Exception) -> None:
         if not self._warned:
             self._warned = True
-            said = (str(error).splitlines() or [type(error).__name__])[0]
+            from prefactor.tracking.address import redacted
+
+            said = redacted((str(error).splitlines() or [type(error).__name__])[0])
             self._warn(f"MLflow lacks some of sweep {self._board.name} for now: {said}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefactor.layout import Cell
+from prefactor.tracking.address import redacted
 from prefactor.tracking.outage import impatient
 from prefactor.tracking.store import connected, experiment
 
@@ -116,7 +117,7 @@ def _metric(point: Point) -> "Metric":
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return redacted((str(error).splitlines() or [type(error).__name__])[0])
 
 
 def _new(client: "MlflowClient", cell: Cell, tags: Mapping[str, str]) -> str:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from flows import parts
+from flows import bar
 from flows.parts import PartBoard
 
 
@@ -12,8 +12,8 @@ class Prefect:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.gone, self.calls, self.now, self.shown = False, 0, 1000.0, []
-        monkeypatch.setattr(parts, "create_progress_artifact", self.take)
-        monkeypatch.setattr(parts, "update_progress_artifact", self.update)
+        monkeypatch.setattr(bar, "create_progress_artifact", self.take)
+        monkeypatch.setattr(bar, "update_progress_artifact", self.update)
         monkeypatch.setattr("flows.outage.monotonic", lambda: self.now)
 
     def take(self, share: float, key: str = "", description: str = "") -> str:
@@ -64,6 +64,6 @@ def test_other_errors_are_not_hidden(monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(parts, "create_progress_artifact", broken)
+    monkeypatch.setattr(bar, "create_progress_artifact", broken)
     with pytest.raises(ZeroDivisionError):
         PartBoard("bar", "users", total=2)
