@@ -80,6 +80,7 @@ def test_parts_are_tasks_and_leave_their_artifacts(slots, tmp_path):
     assert "user-0" not in json.dumps(left)
 
 
+@pytest.mark.system
 def test_a_part_at_fault_does_not_stop_the_others_and_is_gone_on_with(slots, tmp_path):
     job = make_job(tmp_path, make_batch(COUNTS))
     (tmp_path / "out").write_text("in the way")

@@ -46,6 +46,7 @@ def test_a_promotion_leaves_its_gates_and_its_page(server, project):
     assert aliases_of(client, NAME) == {"champion": "2", "previous": "1"}
 
 
+@pytest.mark.system
 def test_a_rollback_leaves_its_artifact(server, project, tmp_path):
     from flows.promote import promote
     from prefactor.tracking.aliases import aliases_of, point
@@ -64,6 +65,7 @@ def test_a_rollback_leaves_its_artifact(server, project, tmp_path):
     }
 
 
+@pytest.mark.system
 def test_a_refusal_is_no_failure(server, tmp_path_factory):
     from flows.promote import promote
 

@@ -137,6 +137,7 @@ def test_a_grid_is_swept_whole_its_winner_written_and_shown(root: Path) -> None:
     assert "8 complete, 1 failed" in (root / "data/sweeps/try/report.html").read_text()
 
 
+@pytest.mark.system
 def test_a_sweep_goes_on_with_more_trials_and_is_refused_with_other_settings(root: Path) -> None:
     (root / "died").touch()  # nobody is killed here
     assert run(root, how="random", trials=1).is_completed()
@@ -176,6 +177,7 @@ def test_what_cannot_run_is_refused_before_anything_is_trained(root: Path) -> No
     assert noted(root, "begun") == []
 
 
+@pytest.mark.system
 def test_a_mistake_that_fails_every_trial_is_said_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.sweep_course.HOPELESS", HOPELESS)
     (root / "stages/trial.py").write_text("import sys; sys.exit('there is no such key')\n")

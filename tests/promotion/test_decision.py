@@ -111,6 +111,7 @@ def test_without_the_version_before_a_promotion_is_completed(workspace):
     assert aliases_of(client(workspace), NAME) == {"champion": "2"}
 
 
+@pytest.mark.system
 def test_dvc_finds_the_promoted_model(workspace):
     """A user commits and tags what promotion wrote, as DVC's model registry asks."""
     promote(workspace, DATASET)

@@ -53,6 +53,7 @@ def test_nothing_is_written_without_a_pipeline_or_an_origin(tmp_path):
     assert not (tmp_path / "registry").exists()
 
 
+@pytest.mark.system
 def test_names_are_those_that_dvc_takes():
     name = artifact_name("Style_bench.2")
     assert name == "prefactor-style-bench-2"
