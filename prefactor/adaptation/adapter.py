@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from prefactor.adaptation.latent import LatentSums
-from prefactor.adaptation.pairs import UserPairs
+from prefactor.adaptation.pairs import UserPairs, Users
 from prefactor.adaptation.shelf import Shelf
-from prefactor.adaptation.weights import Believed, Found, WeightFilter
+from prefactor.adaptation.weights import USERS_PER_BLOCK, Believed, WeightFilter
 from prefactor.methods.vrf import BELIEF, VRF
 
 
@@ -52,48 +52,55 @@ class Adapter:
 
         Equal to ``VRF.adapt`` but for float32's rounding: sums and products are taken in another order.
         """
-        known: dict[str, Tensor] = {"count": pairs.count.to(torch.float32)}
+        known = {"count": pairs.count.to(torch.float32)}
         if self._latent is not None:
             assert shelf.encoder is not None
             known["shift"], known["precision"] = self._latent(shelf.encoder, pairs)
-            posterior = self._model.posterior(known["shift"], known["precision"], known["count"])
-            known |= {"mean": posterior.mean, "std": posterior.std}
-        if self._filter is None:
-            return self._told(known, self._model.shares(known), None, {})
-        read = {name: known[name] for name in ("count", "mean", "std") if name in known}
-        found = _Gathered(len(pairs.count))
-        for users in self._filter.blocks(pairs):
-            block = self._filter.found(shelf, pairs, users)
-            found.put(users, self._weighed({name: part[users] for name, part in read.items()}, block))
-        told = found.parts
-        return self._told(known | told, told["weight"], told["loading"], told)
-
-    def _weighed(self, known: Mapping[str, Tensor], found: Found) -> dict[str, Tensor]:
-        """With loadings: shares, weights and doubts of a block of users, and their beliefs where those are kept."""
-        model, state = self._model, {**known, "evidence": found.evidence}
-        weight = model.shares(state)
-        loading, deviation = found.pooled(weight)
-        told = {"weight": weight, "loading": loading, "weight_spread": deviation.mean(-1), "evidence": found.evidence}
-        if model.matched:
-            told["disagreement"] = model.disagreement(state)
-        if self._state:
-            assert isinstance(found, Believed)
-            told |= {"belief": found.belief.mean, "spread": found.belief.covariance}
-        return told
-
-    def _told(
-        self, known: Mapping[str, Tensor], weight: Tensor, loading: Tensor | None, doubts: Mapping[str, Tensor]
-    ) -> Adapted:
-        names = ("count", *(("shift", "precision") if self._model.matched else ()), *(BELIEF if doubts else ()))
+        found = _Gathered(pairs.n_users)
+        for users in self._blocks(pairs):
+            of_block = {name: values[users] for name, values in known.items()}
+            found.put(users, self._found(shelf, pairs, users, of_block))
+        told = known | found.parts
+        names = ("count", *(("shift", "precision") if self._model.matched else ()), *(BELIEF if self._filter else ()))
         return Adapted(
             pairs=known["count"].to(torch.int32),
-            weight=weight,
-            loading=loading,
-            spread=known["std"].mean(-1) if self._model.matched else doubts["weight_spread"],
-            entropy=torch.special.entr(weight).sum(-1),
-            doubts={name: doubts[name] for name in ("weight_spread", "disagreement") if name in doubts},
-            kept={name: known[name] for name in names} if self._state else {},
+            weight=told["weight"],
+            loading=told.get("loading"),
+            spread=told["std" if self._model.matched else "weight_spread"],
+            entropy=told["entropy"],
+            doubts={name: told[name] for name in ("weight_spread", "disagreement") if name in told},
+            kept={name: told[name] for name in names} if self._state else {},
         )
+
+    def _blocks(self, pairs: UserPairs) -> list[Users]:
+        """All users, as many at a time as make tensors that stay in a cache."""
+        if self._filter is not None:
+            return self._filter.blocks(pairs)
+        last = pairs.n_users
+        return [slice(first, min(first + USERS_PER_BLOCK, last)) for first in range(0, last, USERS_PER_BLOCK)]
+
+    def _found(self, shelf: Shelf, pairs: UserPairs, users: Users, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of a block of users, by name."""
+        model, state, told = self._model, dict(known), {}
+        if model.matched:
+            posterior = model.posterior(known["shift"], known["precision"], known["count"])
+            state |= {"mean": posterior.mean, "std": posterior.std}
+            told["std"] = posterior.std.mean(-1)
+        nearness, found = model.nearness(state), None
+        if self._filter is not None:
+            found = self._filter.found(shelf, pairs, users)
+        told["weight"] = weight = model.shares(nearness, None if found is None else found.evidence)
+        told["entropy"] = torch.special.entr(weight).sum(-1)
+        if found is None:
+            return told
+        told["loading"], deviation = found.pooled(weight)
+        told["weight_spread"] = deviation.mean(-1)
+        if model.matched:
+            told["disagreement"] = model.disagreement(nearness, found.evidence)
+        if self._state:
+            assert isinstance(found, Believed)
+            told |= {"belief": found.belief.mean, "spread": found.belief.covariance, "evidence": found.evidence}
+        return told
 
 
 class _Gathered:
@@ -103,7 +110,7 @@ class _Gathered:
         self._users = users
         self.parts: dict[str, Tensor] = {}
 
-    def put(self, users: Tensor, found: Mapping[str, Tensor]) -> None:
+    def put(self, users: Users, found: Mapping[str, Tensor]) -> None:
         for name, values in found.items():
             if name not in self.parts:
                 self.parts[name] = values.new_empty(self._users, *values.shape[1:])

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prefactor.adaptation.pairs import UserPairs
+from prefactor.adaptation.pairs import UserPairs, Users
 from prefactor.adaptation.shelf import Shelf
 from prefactor.methods.filtering import Belief, Turns, take_turns
 from prefactor.methods.loadings import Loadings, pooled
 from prefactor.methods.logistic import Observed
 
-USERS_PER_BLOCK = 1024  # side by side: enough that a turn is worth its calls
+USERS_PER_BLOCK = 2048  # side by side: enough that a turn is worth its calls
 CELLS_PER_BLOCK = 2**21  # bounds the (u, n, n) of users with many pairs
 NUMBERS_AT_ONCE = 2**20  # of differences, looked at and let go: they stay in a cache
 USERS_WITH_COVARIANCE = 256  # at once, where those are asked for
@@ -104,21 +104,22 @@ class WeightFilter:
         variance = belief.covariance[0].diagonal().contiguous()
         self._prior = Prior(belief.mean[0].contiguous(), variance, loadings.settings.refined)
 
-    def blocks(self, pairs: UserPairs) -> list[Tensor]:
-        """All users' numbers in blocks, (u,) each: users of nearly as many pairs together."""
-        order = torch.argsort(pairs.count, stable=True)
-        count, found, first = pairs.count[order].clamp(min=1), [], 0
-        while first < len(order):
+    def blocks(self, pairs: UserPairs) -> list[Users]:
+        """All users in blocks: those of nearly as many pairs together."""
+        count, found, first = pairs.count, list[Users](), 0
+        order = None if bool((count == count[:1]).all()) else torch.argsort(count, stable=True)
+        count = (count if order is None else count[order]).clamp(min=1)
+        while first < len(count):
             near = count[first : first + self._most(int(count[first]))]
             last = first + min(len(near), self._most(int(near[-1])))
-            found.append(order[first:last])
+            found.append(slice(first, last) if order is None else order[first:last])
             first = last
         return found
 
-    def found(self, shelf: Shelf, pairs: UserPairs, users: Tensor) -> Found:
+    def found(self, shelf: Shelf, pairs: UserPairs, users: Users) -> Found:
         """What the pairs of some users (u,) tell, in their order."""
         assert shelf.filter is not None and shelf.spread is not None
-        if self._whole or int(pairs.count[users].max()) > MANY_PAIRS:
+        if self._whole or int(pairs.of(users)[1].max()) > MANY_PAIRS:
             return Believed(self._loadings, self._believed(shelf.filter, pairs, users))
         return self._filtered(shelf.filter, shelf.spread, pairs, users)
 
@@ -127,31 +128,32 @@ class WeightFilter:
         at_once = USERS_WITH_COVARIANCE if self._whole else USERS_PER_BLOCK
         return max(min(at_once, CELLS_PER_BLOCK // pairs**2), 1)
 
-    def _filtered(self, table: Tensor, spread: Tensor, pairs: UserPairs, users: Tensor) -> Filtered:
-        sides, real = _side_by_side(pairs, users)
-        bases, longest = len(self._prior.mean), sides.shape[1]
-        along = table.new_empty(len(users), longest, longest)
-        margin = table.new_empty(len(users), bases, longest)
+    def _filtered(self, table: Tensor, spread: Tensor, pairs: UserPairs, users: Users) -> Filtered:
+        sides, real = pairs.side_by_side(users)
+        number, longest, bases = *sides.shape[:2], len(self._prior.mean)
+        along = table.new_empty(number, longest, longest)
+        margin = table.new_empty(number, longest, bases)
         for rows in _few(sides, self._prior):
             read = _differences(table, sides[rows])  # (u,n,R+K)
-            difference, margin[rows] = read[..., :-bases], read[..., -bases:].mT
-            along[rows] = torch.bmm(_differences(spread, sides[rows]), difference.mT)  # (u,n,R)@(u,R,n)
-        none = table.new_zeros(len(users), bases)
-        turns = take_turns(along, margin, self._loadings.log_share, none, real)
+            difference, margin[rows] = read[..., :-bases], read[..., -bases:]
+            torch.bmm(_differences(spread, sides[rows]), difference.mT, out=along[rows])  # (u,n,R)@(u,R,n)
+        none = table.new_zeros(number, bases)
+        turns = take_turns(along, margin.mT, self._loadings.log_share, none, real)
         return Filtered(self._prior, turns, spread, sides)
 
-    def _believed(self, table: Tensor, pairs: UserPairs, users: Tensor) -> Belief:
+    def _believed(self, table: Tensor, pairs: UserPairs, users: Users) -> Belief:
         """The belief about users of any number of pairs, some of them after the other."""
-        belief, count = self._loadings.prior(len(users)), pairs.count[users]
+        start, count = pairs.of(users)
+        belief = self._loadings.prior(len(count))
         for first in range(0, int(count.max()), MANY_PAIRS):
             here = (count - first).clamp(0, MANY_PAIRS)
-            segment = torch.arange(len(users)).repeat_interleave(here)
+            segment = torch.arange(len(count)).repeat_interleave(here)
             place = torch.arange(len(segment)) - (here.cumsum(0) - here)[segment]
-            sides = pairs.sides[(pairs.start[users] + first)[segment] + place]
+            sides = pairs.sides[(start + first)[segment] + place]
             read, features = _differences(table, sides), self._prior.mean.shape[1]
             difference = read[:, :features]
             offset = read[:, features] - difference @ self._prior.mean[0]  # (N,R)@(R,) the common reward's
-            belief = self._loadings.absorbed(belief, Observed(difference, offset, segment, len(users)))
+            belief = self._loadings.absorbed(belief, Observed(difference, offset, segment, len(count)))
         return belief
 
 
@@ -171,14 +173,3 @@ def _few(sides: Tensor, prior: Prior) -> Iterator[slice]:
 def _deviation(variance: Tensor, square: Tensor, centre: Tensor) -> Tensor:
     """(u, R) of a mixture: its parts' ``variance``, the mean ``square`` of their means, and the mean of these."""
     return (variance + square - centre.square()).clamp(min=0).sqrt()
-
-
-def _side_by_side(pairs: UserPairs, users: Tensor) -> tuple[Tensor, Tensor | None]:
-    """(u, n, 2) sides of users' pairs, rows of zeros behind a shorter user's; and which are real, (u, n) or None."""
-    start, count = pairs.start[users].unsqueeze(-1), pairs.count[users].unsqueeze(-1)
-    place = torch.arange(int(count.max()))
-    real = place < count
-    if bool(real.all()):
-        return pairs.sides[start + place], None
-    sides = pairs.sides[torch.where(real, start + place, start)]
-    return torch.where(real.unsqueeze(-1), sides, torch.tensor([0, 1], dtype=sides.dtype)), real.to(torch.float32)

@@ -112,7 +112,7 @@ def take_turns(
     included, in logits; ``real`` (U, n) tells choices from padding behind them, and is None where there is none.
     """
     users, _, turns = expected.shape
-    step, told = torch.empty_like(expected), expected.new_empty(users, turns)
+    step, told = expected.new_empty(expected.shape), expected.new_empty(users, turns)
     evidence = evidence.mT.contiguous()  # (K,U): users come last, so that a turn reads and writes long rows
     for first in range(0, turns, TURNS):
         last = min(first + TURNS, turns)

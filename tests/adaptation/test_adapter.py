@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from prefactor.adaptation import latent, weights
+from prefactor.adaptation import adapter, latent, weights
 from prefactor.adaptation.adapter import Adapted, Adapter
 from prefactor.methods.base import UserState
 from prefactor.methods.vrf import VRF
@@ -39,10 +39,11 @@ def check(found: Adapted, model: VRF, users: UserState) -> None:
         torch.testing.assert_close(found.loading, users["loading"], **close)
 
 
+@pytest.mark.parametrize("counts", [COUNTS, [9] * 7], ids=["different", "alike"])
 @pytest.mark.parametrize("prompts", [False, True])
 @pytest.mark.parametrize("name", MODELS)
-def test_it_tells_what_adapting_does(name: str, prompts: bool) -> None:
-    model, batch = make_model(name), make_batch(COUNTS, prompts=prompts)
+def test_it_tells_what_adapting_does(name: str, prompts: bool, counts: list[int]) -> None:
+    model, batch = make_model(name), make_batch(counts, prompts=prompts)
     check(adapted(model, batch), model, expected(model, batch))
 
 
@@ -71,10 +72,12 @@ def test_each_user_is_told_what_they_would_be_told_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["published", "default"])
-def test_blocks_and_slices_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, batch = make_model(name), make_batch(COUNTS)
+@pytest.mark.parametrize("counts", [COUNTS, [9] * 7], ids=["different", "alike"])
+def test_blocks_and_slices_change_nothing(name: str, counts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    model, batch = make_model(name), make_batch(counts)
     monkeypatch.setattr(latent, "PAIRS_PER_BLOCK", 7)
-    monkeypatch.setattr(weights, "USERS_PER_BLOCK", 3)
+    for module in (adapter, weights):
+        monkeypatch.setattr(module, "USERS_PER_BLOCK", 3)
     monkeypatch.setattr(weights, "NUMBERS_AT_ONCE", 100)
     monkeypatch.setattr(weights, "MANY_PAIRS", 8)
     check(adapted(model, batch), model, expected(model, batch))
