@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -42,22 +43,59 @@ def take(client: "SyncPrefectClient", name: str) -> UUID | None:
 
 
 @contextmanager
-def renewed(client: "SyncPrefectClient", lease: UUID) -> Iterator[None]:
-    """Keep a lease up for the block; a server that does not answer is asked again, and does not end the work."""
-    ended = threading.Event()
+def held(client: "SyncPrefectClient", name: str, lease: UUID) -> Iterator[None]:
+    """Keep a slot for the block and give it back after; a server that does not answer does not end the work.
+
+    A lease that was up before the server answered again is lost, to somebody else perhaps: another slot is taken as
+    soon as one is free, and until then the work goes on without.
+    """
+    holder = _Holder(client, name, lease)
     context = contextvars.copy_context()  # for the run's log
-    thread = threading.Thread(
-        target=context.run, args=(_renew, client, lease, ended), daemon=True, name=f"lease-{lease}"
-    )
+    thread = threading.Thread(target=context.run, args=(holder.keep,), daemon=True, name=f"lease-{lease}")
     thread.start()
     try:
         yield
     finally:
-        ended.set()
+        holder.ended.set()
         thread.join(SECONDS_TO_END)
+        if holder.lease is not None:
+            _give_back(client, holder.lease)
 
 
-def give_back(client: "SyncPrefectClient", lease: UUID) -> None:
+@dataclass
+class _Holder:
+    """Of one slot ``name``; ``lease`` is None while there is none."""
+
+    client: "SyncPrefectClient"
+    name: str
+    lease: UUID | None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def keep(self) -> None:
+        """Renew until the work has ended."""
+        while not self.ended.wait(SECONDS_BETWEEN_RENEWALS):
+            try:
+                self._renew()
+            except Exception as error:
+                if self.ended.is_set():  # and the client may be closed
+                    return
+                logger.warning("a slot was not renewed: %s", error)
+
+    def _renew(self) -> None:
+        import httpx
+
+        if self.lease is None:
+            self.lease = take(self.client, self.name)
+            return
+        try:
+            self.client.renew_concurrency_lease(self.lease, LEASE_SECONDS)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.GONE:
+                self.lease = None
+            raise
+
+
+def _give_back(client: "SyncPrefectClient", lease: UUID) -> None:
     """Free the slot; a server that does not answer takes it back itself when the lease is up."""
     try:
         client.release_concurrency_slots_with_lease(lease)
@@ -78,17 +116,3 @@ def is_gone(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _renew(client: "SyncPrefectClient", lease: UUID, ended: threading.Event) -> None:
-    import httpx
-
-    while not ended.wait(SECONDS_BETWEEN_RENEWALS):
-        try:
-            client.renew_concurrency_lease(lease, LEASE_SECONDS)
-        except Exception as error:
-            if ended.is_set():  # and its client may be closed
-                return
-            logger.warning("a slot was not renewed: %s", error)
-            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == HTTPStatus.GONE:
-                return  # somebody else may have it by now

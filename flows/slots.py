@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 from uuid import UUID
 
-from flows.lease import give_back, is_gone, renewed, take
+from flows.lease import held, is_gone, take
 from prefactor.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,18 +43,12 @@ def slot(kind: SLOTS) -> Iterator[None]:
     """Hold one slot for the block, waiting until one is free.
 
     Raises InputError where nobody has said how many there are, or none, and TimeoutError where none becomes free in a
-    day. A server that is gone is waited for, minutes, and while the slot is held it does not end the work: the slot is
-    free again when its lease is up.
+    day. A server that is gone is waited for, minutes, and while the slot is held it does not end the work.
     """
     from prefect.client.orchestration import get_client
 
-    with get_client(sync_client=True) as client:
-        lease = _taken(client, kind)
-        try:
-            with renewed(client, lease):
-                yield
-        finally:
-            give_back(client, lease)
+    with get_client(sync_client=True) as client, held(client, kind, _taken(client, kind)):
+        yield
 
 
 def count_slots(kind: SLOTS) -> int:

@@ -135,6 +135,29 @@ def test_a_slot_is_renewed_while_it_is_held_whatever_the_server_says(server, mon
     assert said[4:6] == [204, 204]
 
 
+def test_a_slot_whose_lease_was_up_is_taken_anew(server, monkeypatch):
+    fresh_slots(core=1)
+    monkeypatch.setattr("flows.lease.SECONDS_BETWEEN_RENEWALS", 0.05)
+    leases, real = [], SyncPrefectClient.increment_concurrency_slots_with_lease
+
+    def increment(client, **given):
+        answer = real(client, **given)
+        if answer.status_code == httpx.codes.OK:
+            leases.append(answer.json()["lease_id"])
+        return answer
+
+    monkeypatch.setattr(SyncPrefectClient, "increment_concurrency_slots_with_lease", increment)
+    with get_client(sync_client=True) as client, slot("core"):
+        client.release_concurrency_slots_with_lease(leases[0])  # as the server does where nobody renews
+        deadline = time.monotonic() + 30.0
+        while len(leases) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert client.read_global_concurrency_limit_by_name("core").active_slots == 1
+    with get_client(sync_client=True) as client:
+        assert client.read_global_concurrency_limit_by_name("core").active_slots == 0
+
+
 def test_numbers_below_none_are_refused(server):
     with pytest.raises(SystemExit, match="--gpu must be 0 or more, got -1"):
         main(["--gpu", "-1"])
