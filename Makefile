@@ -63,7 +63,7 @@ test-system: $(INSTALLED_FOR_SYSTEM)  ## run the tests that need Chromium, Postg
 	@command -v chromium >/dev/null || echo 'No `chromium` on PATH: the tests of pages in a browser will be skipped.'
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 		echo 'No PostgreSQL server (Debian: postgresql): the tests on one will be skipped.'
-	@python -m pytest -q -m system
+	@OMP_NUM_THREADS=1 python -m pytest -q -m system
 
 .PHONY: lint
 lint: $(INSTALLED)  ## check style and types

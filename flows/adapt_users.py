@@ -54,7 +54,7 @@ def adapt_users(
         out: The folder that is written. Empty is data/adapted and the dataset's name.
         model: A trained or packed model's folder, in place of the registry.
         states: The cache of the texts' states. Empty is the dataset's, made by the registered model's backbone.
-        state: Keep what later pairs move on, so that the user store can start from it.
+        state: Keep what later pairs move on, as the user store keeps it.
         sort: The pairs are in no order; bring them into one first.
         rows_per_part: Pairs of a task.
         where: Empty for threads of this process, `processes` for processes of this machine, or the address of a Dask

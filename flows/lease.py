@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 60.0  # Prefect's shortest: so long a slot stays taken after whoever held it was killed
 SECONDS_BETWEEN_RENEWALS = 15.0
+SECONDS_BETWEEN_LOOKS = 0.5  # for a slot in place of one that was lost, as often as those who wait
 SECONDS_TO_END = 2.0
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ def take(client: "SyncPrefectClient", name: str) -> UUID | None:
 def held(client: "SyncPrefectClient", name: str, lease: UUID) -> Iterator[None]:
     """Keep a slot for the block and give it back after; a server that does not answer does not end the work.
 
-    A lease that was up before the server answered again is lost, to somebody else perhaps: another slot is taken as
-    soon as one is free, and until then the work goes on without.
+    A lease that was up before the server answered again is lost, to somebody else perhaps. The work goes on and takes
+    a slot anew, from among those who wait for one.
     """
     holder = _Holder(client, name, lease)
     context = contextvars.copy_context()  # for the run's log
@@ -58,8 +59,7 @@ def held(client: "SyncPrefectClient", name: str, lease: UUID) -> Iterator[None]:
     finally:
         holder.ended.set()
         thread.join(SECONDS_TO_END)
-        if holder.lease is not None:
-            _give_back(client, holder.lease)
+        holder.give_back()
 
 
 @dataclass
@@ -70,29 +70,48 @@ class _Holder:
     name: str
     lease: UUID | None
     ended: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self) -> None:
         """Renew until the work has ended."""
-        while not self.ended.wait(SECONDS_BETWEEN_RENEWALS):
+        while not self.ended.wait(SECONDS_BETWEEN_LOOKS if self.lease is None else SECONDS_BETWEEN_RENEWALS):
             try:
-                self._renew()
+                if self.lease is None or not self._renewed(self.lease):
+                    self._take()
             except Exception as error:
                 if self.ended.is_set():  # and the client may be closed
                     return
-                logger.warning("a slot was not renewed: %s", error)
+                logger.warning("the slot %r was not renewed: %s", self.name, error)
 
-    def _renew(self) -> None:
+    def give_back(self) -> None:
+        """Free what is held, once."""
+        with self.lock:
+            lease, self.lease = self.lease, None
+        if lease is not None:
+            _give_back(self.client, lease)
+
+    def _renewed(self, lease: UUID) -> bool:
+        """Whether it was still ours."""
         import httpx
 
-        if self.lease is None:
-            self.lease = take(self.client, self.name)
-            return
         try:
-            self.client.renew_concurrency_lease(self.lease, LEASE_SECONDS)
+            self.client.renew_concurrency_lease(lease, LEASE_SECONDS)
         except httpx.HTTPStatusError as error:
-            if error.response.status_code == HTTPStatus.GONE:
-                self.lease = None
-            raise
+            if error.response.status_code != HTTPStatus.GONE:
+                raise
+            logger.warning(
+                "the slot %r was lost while the server was away: going on without, until one is free", self.name
+            )
+            self.lease = None
+            return False
+        return True
+
+    def _take(self) -> None:
+        self.lease = take(self.client, self.name)
+        if self.lease is not None:
+            logger.info("a slot %r is held again", self.name)
+        if self.ended.is_set():  # while the server thought about it
+            self.give_back()
 
 
 def _give_back(client: "SyncPrefectClient", lease: UUID) -> None:

@@ -9,8 +9,10 @@ from torch import Tensor
 from prefactor.adaptation.latent import LatentSums
 from prefactor.adaptation.pairs import UserPairs, Users
 from prefactor.adaptation.shelf import Shelf
-from prefactor.adaptation.weights import USERS_PER_BLOCK, Believed, WeightFilter
+from prefactor.adaptation.weights import Believed, WeightFilter
 from prefactor.methods.vrf import BELIEF, VRF
+
+USERS_AT_ONCE = 2048  # their posteriors and shares stay in a cache
 
 
 @dataclass(frozen=True)
@@ -61,31 +63,34 @@ class Adapter:
             of_block = {name: values[users] for name, values in known.items()}
             found.put(users, self._found(shelf, pairs, users, of_block))
         told = known | found.parts
-        names = ("count", *(("shift", "precision") if self._model.matched else ()), *(BELIEF if self._filter else ()))
         return Adapted(
             pairs=known["count"].to(torch.int32),
             weight=told["weight"],
             loading=told.get("loading"),
-            spread=told["std" if self._model.matched else "weight_spread"],
+            spread=told["deviation" if self._model.matched else "weight_spread"],
             entropy=told["entropy"],
             doubts={name: told[name] for name in ("weight_spread", "disagreement") if name in told},
-            kept={name: told[name] for name in names} if self._state else {},
+            kept={name: told[name] for name in self._kept()} if self._state else {},
         )
 
+    def _kept(self) -> tuple[str, ...]:
+        latent, belief = ("shift", "precision"), BELIEF if self._filter is not None else ()
+        return ("count", *(latent if self._model.matched else ()), *belief)
+
     def _blocks(self, pairs: UserPairs) -> list[Users]:
-        """All users, as many at a time as make tensors that stay in a cache."""
+        """All users, some at a time."""
         if self._filter is not None:
             return self._filter.blocks(pairs)
         last = pairs.n_users
-        return [slice(first, min(first + USERS_PER_BLOCK, last)) for first in range(0, last, USERS_PER_BLOCK)]
+        return [slice(first, min(first + USERS_AT_ONCE, last)) for first in range(0, last, USERS_AT_ONCE)]
 
     def _found(self, shelf: Shelf, pairs: UserPairs, users: Users, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of a block of users, by name."""
+        """Of a block of users, by name; a belief's ``spread`` is its covariance."""
         model, state, told = self._model, dict(known), {}
         if model.matched:
             posterior = model.posterior(known["shift"], known["precision"], known["count"])
             state |= {"mean": posterior.mean, "std": posterior.std}
-            told["std"] = posterior.std.mean(-1)
+            told["deviation"] = posterior.std.mean(-1)
         nearness, found = model.nearness(state), None
         if self._filter is not None:
             found = self._filter.found(shelf, pairs, users)

@@ -26,7 +26,7 @@ class Job:
     model           the folder of a trained VRF, or of a packed one
     states          the cache of the texts' states
     out             the folder that is written
-    state           keep what later pairs move on, for the user store to start from
+    state           keep what later pairs move on, as the user store keeps it
     sort            the pairs are in no order: bring them into one first
     rows_per_part   pairs that are adapted to as one task
     """

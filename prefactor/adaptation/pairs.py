@@ -11,7 +11,7 @@ Users = slice | Tensor  # some of a batch: a run of them, which is read where it
 
 @dataclass(frozen=True)
 class UserPairs:
-    """N pairs of U users, the users' one after another.
+    """N pairs of U users, the users' one after another; each has at least one.
 
     sides   (N, 2) int32, the rows of y+ and of y- on a shelf (``shelf.Shelf``): two a text, by its side of a pair
     start   (U + 1,) int64, where each user's pairs begin, and N

@@ -108,7 +108,7 @@ class WeightFilter:
         """All users in blocks: those of nearly as many pairs together."""
         count, found, first = pairs.count, list[Users](), 0
         order = None if bool((count == count[:1]).all()) else torch.argsort(count, stable=True)
-        count = (count if order is None else count[order]).clamp(min=1)
+        count = count if order is None else count[order]
         while first < len(count):
             near = count[first : first + self._most(int(count[first]))]
             last = first + min(len(near), self._most(int(near[-1])))

@@ -26,7 +26,7 @@ def adapt_users(
     ] = None,
     states: Annotated[Path | None, typer.Option(help="The cache of the texts' states.")] = None,
     state: Annotated[
-        bool, typer.Option("--state", help="Keep what later pairs move on: the user store can start from it.")
+        bool, typer.Option("--state", help="Keep what later pairs move on, as the user store keeps it.")
     ] = False,
     sort: Annotated[bool, typer.Option("--sort", help="Sort the pairs by user first, on the disk beside OUT.")] = False,
     threads: Annotated[int | None, typer.Option(help="Cores to use; all by default.", min=1)] = None,

@@ -172,7 +172,10 @@ class VRF(FactorisedReward):
         return found
 
     def disagreement(self, nearness: Tensor, evidence: Tensor) -> Tensor:
-        """(U,) half the absolute difference of the shares that the encoder and that the evidence give, in [0, 1]."""
+        """(U,) half the absolute difference of the shares that the encoder and that the evidence give, in [0, 1].
+
+        ``nearness`` and ``evidence`` (U, K) as for ``shares``.
+        """
         assert self.loadings is not None
         read = _normalised(self.loadings.log_share + nearness)  # (U,K)
         explained = _normalised(self.loadings.log_share + evidence)
@@ -344,9 +347,13 @@ class VRF(FactorisedReward):
         return UserState({**state, **calibration})
 
     def shares(self, nearness: Tensor, evidence: Tensor | None) -> Tensor:
-        """(U, K) shares of the bases: by distance (VRF Eq. 6), with loadings also by share and evidence of a basis."""
-        if self.loadings is None or evidence is None:
+        """(U, K) shares of the bases: by distance (VRF Eq. 6), with loadings also by share and evidence of a basis.
+
+        ``nearness`` (U, K) as below; ``evidence`` (U, K) in nats, None without loadings.
+        """
+        if self.loadings is None:
             return _normalised(nearness)
+        assert evidence is not None
         read, explained = self.loadings.power
         return _normalised(self.loadings.log_share + read * nearness + explained * evidence)
 

@@ -76,8 +76,8 @@ def test_each_user_is_told_what_they_would_be_told_alone() -> None:
 def test_blocks_and_slices_change_nothing(name: str, counts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     model, batch = make_model(name), make_batch(counts)
     monkeypatch.setattr(latent, "PAIRS_PER_BLOCK", 7)
-    for module in (adapter, weights):
-        monkeypatch.setattr(module, "USERS_PER_BLOCK", 3)
+    monkeypatch.setattr(adapter, "USERS_AT_ONCE", 3)
+    monkeypatch.setattr(weights, "USERS_PER_BLOCK", 3)
     monkeypatch.setattr(weights, "NUMBERS_AT_ONCE", 100)
     monkeypatch.setattr(weights, "MANY_PAIRS", 8)
     check(adapted(model, batch), model, expected(model, batch))

@@ -19,7 +19,7 @@ from pathlib import Path
 from prefactor.adaptation.job import Job
 from prefactor.adaptation.run import adapt_users
 root = Path(sys.argv[1])
-job = Job(root / "many.parquet", root / "model", root / "states", root / "out", sort=sys.argv[2] == "sort")
+job = Job(root / "many.parquet", root / "model", root / "states", root / "out")
 report = adapt_users(job, threads=2)
 print(report.users, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -27,13 +27,13 @@ PAIRS = 9
 MOST_MIB = 60
 
 
-def write_many(path: Path, users: int, order: np.ndarray) -> None:
+def write_many(path: Path, users: int) -> None:
     """So many users, nine pairs each, written a piece at a time."""
     ids, source = pa.array(TEXT_IDS), np.random.default_rng(0)
     schema = pa.schema([(name, pa.string()) for name in ("user_id", "chosen", "rejected")])
     with pq.ParquetWriter(path, schema) as file:
         for first in range(0, users, 50_000):
-            names = pa.array([f"user-{order[user]:08d}" for user in range(first, min(first + 50_000, users))])
+            names = pa.array([f"user-{user:08d}" for user in range(first, min(first + 50_000, users))])
             number = len(names) * PAIRS
             chosen = source.integers(TEXTS, size=number)
             rejected = (chosen + source.integers(1, TEXTS, size=number)) % TEXTS
@@ -42,11 +42,10 @@ def write_many(path: Path, users: int, order: np.ndarray) -> None:
             file.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=100_000)
 
 
-def peak_mib(root: Path, users: int, how: str) -> float:
-    order = np.arange(users) if how == "" else np.random.default_rng(1).permutation(users)
-    write_many(root / "many.parquet", users, order)
+def peak_mib(root: Path, users: int) -> float:
+    write_many(root / "many.parquet", users)
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", MEASURE, str(root), how]
+    command = [sys.executable, "-c", MEASURE, str(root)]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
     assert int(told[0]) == users
     return int(told[1]) / 2**10
@@ -56,4 +55,4 @@ def peak_mib(root: Path, users: int, how: str) -> float:
 @pytest.mark.parametrize("name", ["published", "default"])
 def test_memory_does_not_grow_with_users(name: str, tmp_path: Path) -> None:
     make_job(tmp_path, make_batch([1]), name)
-    assert peak_mib(tmp_path, 3_000_000, "") - peak_mib(tmp_path, 300_000, "") < MOST_MIB
+    assert peak_mib(tmp_path, 3_000_000) - peak_mib(tmp_path, 300_000) < MOST_MIB
