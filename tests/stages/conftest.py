@@ -178,6 +178,7 @@ def make_project(folder: Path, parameters: dict, targets: Sequence[str] = ()) ->
     project = Project(folder)
     project.set_parameters(parameters)
     project.run("dvc", "init", "--no-scm", "--quiet")
+    shutil.copy(ROOT / ".dvcignore", folder / ".dvcignore")  # code is compiled beside it when it runs
     if targets:
         project.run("dvc", "repro", *targets)
     return project
