@@ -14,7 +14,6 @@ processor seconds, all threads', which other work on the machine leaves comparab
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -45,6 +44,7 @@ from prefactor.methods.vrf import VRF
 from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import build, load_parameters, section
 from prefactor.preferences import content_id
+from prefactor.sweeping.memory import most_memory
 
 HIDDEN = 384  # of the embedded backbone
 PER_PROMPT = 8
@@ -207,11 +207,11 @@ def whole(pairs: Path, model: Path, states: Path, out: Path, threads: int) -> No
     logging.disable()
     job = Job(pairs, model, states, out)
     took = Took.by(lambda: adapt_users(job, threads))
-    print(took.clock, took.processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+    print(took.clock, took.processor, most_memory())
 
 
 def end_to_end(job: Job, threads: int) -> tuple[Took, float, float]:
-    """What it took, seconds of the whole process with its imports, and MiB at most."""
+    """What it took, seconds of the whole process with its imports, and MB at most."""
     shutil.rmtree(job.out, ignore_errors=True)
     command = [sys.executable, "-c", CHILD, str(job.pairs), str(job.model), str(job.states), str(job.out), str(threads)]
     start = time.perf_counter()
@@ -265,7 +265,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{processor()}, {options.threads} threads, torch {torch.__version__}, {options.users:,} users")
     print(
-        f"{'':10} pairs {'':12} GFLOP/s   floor distinct  adapting  times (cpu)    whole times (cpu)  process    MiB"
+        f"{'':10} pairs {'':12} GFLOP/s   floor distinct  adapting  times (cpu)    whole times (cpu)  process     MB"
         "   seconds, the least of each"
     )
     with tempfile.TemporaryDirectory() as scratch:

@@ -74,7 +74,8 @@ def sweep(
         name: Under which the sweep is kept in data/sweeps, and goes on. Empty for one made of what is swept.
         write_winner: Write the best values into params.yaml.
         rebuild: Write them, and bring the variant's training, its evaluation and the report up to date.
-        where: Empty for this process's threads, each with a trial's process, or a Dask scheduler, tcp://host:8786.
+        where: Empty for this process's threads, each with a trial's process, `processes` for processes of this machine
+            in their place, or the address of a Dask scheduler, tcp://host:8786.
         workers: Trials that run at once.
         slot: What a trial holds while it runs. Trials compute with a core; with gpu each sees a GPU of its own besides.
         threads: CPU threads of a trial.

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 WRITES = ("create_", "log_", "set_", "delete_", "finalize_")
 PATIENCE = 120.0
 
@@ -37,6 +39,7 @@ def started(work: Callable[[], Any]) -> int:
     status = 1
     try:
         os.setsid()
+        torch.set_num_threads(1)  # threads that computed before do not come along, and would be waited for
         work()
         status = 0
     except BaseException as error:
