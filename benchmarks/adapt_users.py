@@ -38,13 +38,13 @@ from prefactor.atomic import write_json
 from prefactor.backbones.shards import INDEX, write_shard
 from prefactor.backbones.states import FORMAT
 from prefactor.evaluation.latency import processor
+from prefactor.memory import most_memory
 from prefactor.methods.base import Shape
 from prefactor.methods.storage import save_model
 from prefactor.methods.vrf import VRF
 from prefactor.methods.vrf_parameters import VRFParameters
 from prefactor.parameters import build, load_parameters, section
 from prefactor.preferences import content_id
-from prefactor.sweeping.memory import most_memory
 
 HIDDEN = 384  # of the embedded backbone
 PER_PROMPT = 8

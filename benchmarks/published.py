@@ -10,7 +10,6 @@ and texts and writes them. Memory is the peak of a process; what its imports alo
 import argparse
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from prefactor.memory import MEGABYTE, most_memory
 
 MIB = 1024**2
 COUNTS = {"personalllm": ("train", "test"), "prism": ("users",), "tldr": ("annotators", "comparisons")}
@@ -119,8 +120,7 @@ def measured(imports: float, started: float, folder: Path, out: str) -> dict[str
 
 def peak_memory() -> float:
     """Peak resident memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / MIB if sys.platform == "darwin" else peak / 1024
+    return most_memory() * MEGABYTE / MIB
 
 
 WAYS: dict[str, Callable[[str, Path, float], dict[str, Any]]] = {"write": write, "prepare": prepare, "pandas": naive}

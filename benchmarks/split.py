@@ -10,7 +10,6 @@ given, not the time it would take for all.
 import argparse
 import multiprocessing
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefactor.memory import MEGABYTE, most_memory
 from prefactor.splitting import PairShares, SplitParameters, UserShares, split
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def main() -> int:
         if generator.exitcode:
             return 1
         fast = measure_split(folder, parameters(arguments.leakage, arguments.memory_limit))
-        peak = peak_memory()
+        peak = most_memory() * MEGABYTE
         print(f"split, files read and written: {fast}")
         print(f"split, peak memory of the process: {peak / GIB:.2f} GiB of {arguments.allowed:g} allowed")
         naive = measure_naive(folder / "prepared", arguments.sample)
@@ -187,12 +187,6 @@ def naive_units(keys: list[tuple[str, str]]) -> list[list[int]]:
     for row in range(len(keys)):
         units[root(row)].append(row)
     return list(units.values())
-
-
-def peak_memory() -> int:
-    """Peak resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _parse() -> argparse.Namespace:

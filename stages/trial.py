@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from prefactor.errors import InputError
+from prefactor.memory import most_memory
 from prefactor.search import MODEL, mean_scores, validated
-from prefactor.sweeping.memory import OUT_OF_MEMORY, limit_memory, most_memory, ran_out
+from prefactor.sweeping.memory import OUT_OF_MEMORY, limit_memory, ran_out
 from prefactor.sweeping.messages import Kind, Message
 from prefactor.sweeping.order import Order, read_order
 from prefactor.sweeping.outcome import Point

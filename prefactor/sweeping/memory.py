@@ -1,8 +1,6 @@
 """Memory of a trial: a limit that it cannot pass, and what running out of it looks like."""
 
 import resource
-import sys
-from pathlib import Path
 
 OUT_OF_MEMORY = "out of memory"
 SAYS_SO = (
@@ -13,7 +11,7 @@ SAYS_SO = (
     "MemoryError",
     "Unable to allocate",
 )
-GIGABYTE, MEGABYTE = 10**9, 10**6
+GIGABYTE = 10**9
 
 
 def limit_memory(gigabytes: float | None) -> None:
@@ -23,19 +21,6 @@ def limit_memory(gigabytes: float | None) -> None:
     most, hard = int(gigabytes * GIGABYTE), resource.getrlimit(resource.RLIMIT_DATA)[1]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def most_memory() -> float:
-    """The most memory that this program has held so far, in MB.
-
-    What getrusage says is no less than whoever started it held at that moment, so Linux is asked for its own.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / MEGABYTE if sys.platform == "darwin" else peak * 1024 / MEGABYTE
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / MEGABYTE
 
 
 def ran_out(text: str) -> bool:

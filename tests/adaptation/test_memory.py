@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from prefactor.adaptation.job import Job
 from prefactor.adaptation.run import adapt_users
-from prefactor.sweeping.memory import most_memory
+from prefactor.memory import most_memory
 root = Path(sys.argv[1])
 job = Job(root / "many.parquet", root / "model", root / "states", root / "out")
 report = adapt_users(job, threads=2)

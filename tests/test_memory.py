@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-from prefactor.sweeping.memory import most_memory
+from prefactor.memory import most_memory
 
 HELD = 400  # MB
 MEASURE = """
-from prefactor.sweeping.memory import most_memory
+from prefactor.memory import most_memory
 before = most_memory()
 held = bytearray(50 * 10**6)
 print(before, most_memory())
